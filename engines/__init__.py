@@ -1,0 +1,1 @@
+"""Human-pose networks and what runs them; a library usable without the service."""

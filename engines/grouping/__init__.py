@@ -1,0 +1,1 @@
+"""Arrays to people, in vectorised NumPy."""

@@ -1,0 +1,1 @@
+"""Per system: what it prepares, what it asks its engines for, and what it makes of the answer."""

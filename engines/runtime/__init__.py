@@ -1,0 +1,1 @@
+"""What runs networks: one sibling a back-end behind one small protocol."""

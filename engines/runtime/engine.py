@@ -1,0 +1,21 @@
+"""What every back-end offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Batch = npt.NDArray[np.uint8]  # (N, h, w, 3) BGR
+Maps = dict[str, npt.NDArray[np.float32]]  # by output name, (N, ...)
+
+
+class Engine(Protocol):
+    """A compiled network. Used by one thread at a time; the maps it returns are the caller's."""
+
+    max_batch: int
+
+    def infer(self, batch: Batch) -> Maps: ...
+
+    def close(self) -> None: ...

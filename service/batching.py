@@ -1,0 +1,104 @@
+"""The queue an engine pulls from: pure policy, injected clock.
+
+The engine pulls. When it is free it takes what waits, up to its largest batch, at once;
+with `max_delay` it waits until the batch is full or its oldest entry has waited that
+long. Pictures of different shapes never share a batch.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """Something to infer.
+
+    Attributes:
+        item: what the engine is given.
+        size: in pictures.
+        shape: entries of equal shape may share a batch.
+        deadline: in the clock's seconds.
+        abandoned: whether its caller has gone.
+        queued_at: in the clock's seconds.
+    """
+
+    item: T
+    size: int
+    shape: Hashable
+    deadline: float
+    abandoned: Callable[[], bool]
+    queued_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pull(Generic[T]):
+    """What a pull gives: a batch, the entries that came too late, and when to look again.
+
+    `wait` is in seconds: None while nothing waits, 0 with a batch.
+    """
+
+    batch: list[Entry[T]]
+    expired: list[Entry[T]]
+    wait: float | None
+
+
+class BatchQueue(Generic[T]):
+    """First come, first served; not thread-safe, its owner locks."""
+
+    def __init__(self, max_batch: int, max_delay: float, clock: Callable[[], float]) -> None:
+        self._max_batch = max_batch
+        self._max_delay = max_delay
+        self._clock = clock
+        self._waiting: deque[Entry[T]] = deque()
+
+    def __len__(self) -> int:
+        """Pictures that wait."""
+        return sum(entry.size for entry in self._waiting)
+
+    def put(self, entry: Entry[T]) -> None:
+        self._waiting.append(entry)
+
+    def pull(self) -> Pull[T]:
+        """The next batch, if it is time for one."""
+        now = self._clock()
+        expired = self._drop(now)
+        if not self._waiting:
+            return Pull([], expired, None)
+        batch = self._head()
+        ready_at = batch[0].queued_at + self._max_delay
+        if sum(entry.size for entry in batch) < self._max_batch and ready_at > now:
+            return Pull([], expired, ready_at - now)
+        taken = {id(entry) for entry in batch}
+        self._waiting = deque(entry for entry in self._waiting if id(entry) not in taken)
+        return Pull(batch, expired, 0)
+
+    def clear(self) -> list[Entry[T]]:
+        """Everything that waits, taken out."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        return waiting
+
+    def _drop(self, now: float) -> list[Entry[T]]:
+        """Takes out entries whose caller has gone or whose deadline has passed: the latter."""
+        here = [entry for entry in self._waiting if not entry.abandoned()]
+        self._waiting = deque(entry for entry in here if entry.deadline > now)
+        return [entry for entry in here if entry.deadline <= now]
+
+    def _head(self) -> list[Entry[T]]:
+        """The oldest entry and those that fit beside it; one larger than a batch goes alone."""
+        batch: list[Entry[T]] = []
+        room = self._max_batch
+        for entry in self._waiting:
+            if batch and (entry.shape != batch[0].shape or entry.size > room):
+                continue
+            batch.append(entry)
+            room -= entry.size
+            if room <= 0:
+                break
+        return batch

@@ -1,0 +1,198 @@
+"""One request from bytes to people: drives a model's steps through the queues.
+
+Python between two engine calls runs on a pool of threads, so that the event loop only
+moves messages. Every network has its own queue, so crops of many requests share batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from engines.catalog import Entry
+from engines.geometry import Pixels
+from engines.model import Model
+from engines.people import People
+from engines.runtime.engine import Maps
+from engines.steps import Infer, Steps
+from service.admission import Admission
+from service.errors import DeadlineError, UnknownModelError
+from service.images import ImageLimits, decode
+from service.metrics import Metrics
+from service.worker import Worker
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to find in an image.
+
+    Attributes:
+        model: its name; empty for the default one.
+        deadline: of `time.monotonic`.
+        min_score: people below it are left out.
+        max_people: the best ones are kept; None keeps all.
+        keep_image: whether the estimate is to carry the decoded image.
+    """
+
+    model: str
+    deadline: float
+    min_score: float = 0.0
+    max_people: int | None = None
+    keep_image: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The people of one image, (height, width) pixels as displayed.
+
+    `timings_ms` has decode, prepare, queue, infer, group and total.
+    """
+
+    entry: Entry
+    width: int
+    height: int
+    people: People
+    timings_ms: Mapping[str, float]
+    image: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model with the worker of each of its networks."""
+
+    model: Model
+    workers: Mapping[str, Worker]
+
+
+class Estimator:
+    """Answers queries with the models it is given."""
+
+    def __init__(
+        self, limits: ImageLimits, admission: Admission, metrics: Metrics, pool: Executor
+    ) -> None:
+        self.models: dict[str, Served] = {}
+        self._limits = limits
+        self._admission = admission
+        self._metrics = metrics
+        self._pool = pool
+
+    def served(self, name: str) -> Served:
+        """The model served by that name; the first one where the name is empty.
+
+        Raises:
+            UnavailableError, UnknownModelError
+        """
+        self._admission.check(0)
+        if not name:
+            return next(iter(self.models.values()))
+        if name not in self.models:
+            known = ", ".join(self.models)
+            raise UnknownModelError(f"no model {name!r} is served here; choose one of: {known}")
+        return self.models[name]
+
+    async def estimate(self, data: bytes, query: Query) -> Estimate:
+        """The people in an encoded image.
+
+        Raises:
+            ServiceError: any of them; see `service.errors`.
+        """
+        served = self.served(query.model)
+        with self._admission.admit():
+            try:
+                async with asyncio.timeout_at(query.deadline):
+                    estimate = await self._drive(data, served, query)
+            except TimeoutError:
+                self._metrics.shed.labels("deadline").inc()
+                raise DeadlineError(
+                    "the deadline passed before the people were found; allow more time"
+                ) from None
+        self._observe(estimate)
+        return estimate
+
+    async def _drive(self, data: bytes, served: Served, query: Query) -> Estimate:
+        watch = _Stopwatch()
+        opened = await self._in_pool(lambda: self._open(data, served.model, query, watch))
+        asked = opened.asked
+        while isinstance(asked, Infer):
+            answer = await served.workers[asked.network].infer(asked.pictures, query.deadline)
+            watch.seconds["queue"] += answer.queued
+            watch.seconds["infer"] += answer.inferred
+            asked = await self._in_pool(_step(opened.steps, answer.maps, watch))
+        return Estimate(
+            entry=served.model.entry,
+            width=opened.width,
+            height=opened.height,
+            people=asked.best(query.max_people, query.min_score),
+            timings_ms=watch.milliseconds(),
+            image=opened.image,
+        )
+
+    def _open(self, data: bytes, model: Model, query: Query, watch: _Stopwatch) -> _Opened:
+        """Decodes an image and takes the model's first step, in one go on one thread."""
+        with watch.time("decode"):
+            image = decode(data, self._limits)
+        with watch.time("prepare"):
+            steps = model.steps(image)
+            asked = next(steps)
+        kept = image if query.keep_image else None
+        return _Opened(image.shape[1], image.shape[0], kept, steps, asked)
+
+    async def _in_pool(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _observe(self, estimate: Estimate) -> None:
+        name = estimate.entry.name
+        for stage, milliseconds in estimate.timings_ms.items():
+            if stage != "total":
+                self._metrics.stages.labels(stage, name).observe(milliseconds / 1e3)
+        self._metrics.images.labels(name).inc()
+        self._metrics.people.labels(name).observe(len(estimate.people))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    width: int
+    height: int
+    image: Pixels | None
+    steps: Steps
+    asked: Infer | People
+
+
+@dataclass(slots=True)
+class _Stopwatch:
+    """Seconds by stage, since it was made."""
+
+    began: float = field(default_factory=time.perf_counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - began
+
+    def milliseconds(self) -> dict[str, float]:
+        spent = {**self.seconds, "total": time.perf_counter() - self.began}
+        return {stage: round(seconds * 1e3, 3) for stage, seconds in spent.items()}
+
+
+def _step(steps: Steps, maps: Maps, watch: _Stopwatch) -> Callable[[], Infer | People]:
+    """The Python between two engine calls: what is asked for next, or the people."""
+
+    def step() -> Infer | People:
+        with watch.time("group"):
+            try:
+                return steps.send(maps)
+            except StopIteration as stopped:
+                people: People = stopped.value
+                return people
+
+    return step

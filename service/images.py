@@ -1,0 +1,89 @@
+"""Bytes to pixels, safely: nothing is decoded before type and size are known and allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import BadImageError, ImageTooLargeError, UnsupportedImageError
+from service.image_headers import read_size
+from service.image_types import ACCEPTED, sniff
+
+MAX_SIDE: Final = 65535  # what JPEG can express; no camera makes more
+_CHOICE: Final = f"a {', '.join(ACCEPTED[:-1])} or {ACCEPTED[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What one picture may cost: bytes as sent, and pixels (width times height) as stored."""
+
+    max_bytes: int = 16 * 2**20
+    max_pixels: int = 40_000_000
+
+
+def decode(data: bytes, limits: ImageLimits) -> npt.NDArray[np.uint8]:
+    """The picture in `data` as displayed: (H, W, 3) uint8, BGR, contiguous.
+
+    The EXIF orientation of JPEG, PNG and WebP is applied. Grey, palette, CMYK and 16-bit pictures
+    become 8-bit colour; alpha is dropped, not composited; of an animation the first frame is
+    taken. Colour profiles are ignored. Safe to call from several threads at once.
+
+    A file that was cut short is refused, whatever the type. Damage inside a file is noticed only
+    by PNG, which has checksums.
+
+    Raises ImageTooLargeError above a limit, UnsupportedImageError for a type that is known but not
+    accepted, BadImageError for everything else that is not a picture.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageTooLargeError(
+            f"The image has {len(data)} bytes and at most {limits.max_bytes} are accepted:"
+            " send a smaller or more strongly compressed one."
+        )
+    kind = _accepted_kind(data)
+    width, height = read_size(kind, data)
+    _check_size(kind, width, height, limits)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise _undecodable(kind) from error
+    # Both orders, because the orientation may have swapped the sides.
+    if pixels is None or pixels.shape not in ((height, width, 3), (width, height, 3)):
+        raise _undecodable(kind)
+    return np.ascontiguousarray(pixels, np.uint8)
+
+
+def _accepted_kind(data: bytes) -> str:
+    if not data:
+        raise BadImageError(f"The image is empty: send the bytes of {_CHOICE} file.")
+    kind = sniff(data)
+    if kind is None:
+        raise BadImageError(
+            f"The data is not an image known here: send the bytes of {_CHOICE} file."
+        )
+    if kind not in ACCEPTED:
+        raise UnsupportedImageError(f"{kind} is not accepted: send the bytes of {_CHOICE} file.")
+    return kind
+
+
+def _check_size(kind: str, width: int, height: int, limits: ImageLimits) -> None:
+    if width <= 0 or height <= 0:
+        raise BadImageError(
+            f"The header of the {kind} says {width} x {height} pixels: send a picture with at"
+            " least one pixel a side."
+        )
+    if max(width, height) > MAX_SIDE or width * height > limits.max_pixels:
+        raise ImageTooLargeError(
+            f"The {kind} has {width} x {height} pixels and at most {limits.max_pixels} in all,"
+            f" {MAX_SIDE} a side, are accepted: scale it down."
+        )
+
+
+def _undecodable(kind: str) -> BadImageError:
+    return BadImageError(
+        f"The {kind} cannot be decoded, it is cut short, damaged or of a rare variety: send the"
+        f" whole file, or save the picture again as a plain {kind}."
+    )

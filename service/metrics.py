@@ -1,0 +1,72 @@
+"""What operators watch, in Prometheus' format. One registry a service."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import generate_latest as _generate_latest
+
+_SECONDS = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075),
+    *(0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+
+
+class Metrics:
+    """Counters, gauges and histograms of one service."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "pose_requests_total",
+            "Requests by outcome.",
+            ["protocol", "model", "code"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "pose_request_seconds",
+            "Time from the last byte of a request to its answer.",
+            ["protocol", "model"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.stages = Histogram(
+            "pose_stage_seconds",
+            "Time an image spends in each stage.",
+            ["stage", "model"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.images = Counter(
+            "pose_images_total", "Images answered with people.", ["model"], registry=self.registry
+        )
+        self.people = Histogram(
+            "pose_people_per_image",
+            "People found in an image.",
+            ["model"],
+            buckets=(0, 1, 2, 3, 5, 8, 13, 21, 34, 55),
+            registry=self.registry,
+        )
+        self.batches = Histogram(
+            "pose_batch_size",
+            "Pictures an engine was given at once.",
+            ["model"],
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self.registry,
+        )
+        self.queue = Gauge(
+            "pose_queue_depth",
+            "Pictures that wait for an engine.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.inflight = Gauge("pose_inflight", "Images in the system.", registry=self.registry)
+        self.shed = Counter(
+            "pose_shed_total", "Requests refused or given up.", ["reason"], registry=self.registry
+        )
+        self.engine_up = Gauge(
+            "pose_engine_up", "1 while the engine answers.", ["model"], registry=self.registry
+        )
+
+    def text(self) -> bytes:
+        """The text exposition format."""
+        return _generate_latest(self.registry)

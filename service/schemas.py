@@ -1,0 +1,128 @@
+"""The types of the REST wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Format = Literal["native", "coco", "openpose"]
+Keypoint = Annotated[
+    tuple[float, float, float], Field(description="x, y in pixels of the image, and score.")
+]
+
+
+class PoseQuery(BaseModel):
+    """Parameters of a pose request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(default="", description="A model of /v1/models; the default if empty.")
+    format: Format = Field(default="native", description="Shape of the answer.")
+    min_score: float = Field(default=0.0, ge=0, le=1, description="Leave out people below it.")
+    max_people: int | None = Field(default=None, ge=1, le=1000, description="Keep the best ones.")
+
+
+class RenderQuery(BaseModel):
+    """Parameters of a drawing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(default="", description="A model of /v1/models; the default if empty.")
+    min_score: float = Field(default=0.0, ge=0, le=1, description="Leave out people below it.")
+    max_people: int | None = Field(default=None, ge=1, le=1000, description="Draw the best ones.")
+
+
+class ImageSize(BaseModel):
+    """Pixels of the image as displayed, EXIF orientation applied."""
+
+    width: int
+    height: int
+
+
+class Person(BaseModel):
+    """One person."""
+
+    score: float
+    box: tuple[float, float, float, float] = Field(description="x, y, width, height.")
+    keypoints: list[Keypoint] = Field(
+        description="In the order of the model's skeleton; a missing one is 0, 0, 0."
+    )
+
+
+class Poses(BaseModel):
+    """The people of one image, best first."""
+
+    model: str
+    skeleton: str
+    image: ImageSize
+    people: list[Person]
+    timings_ms: dict[str, float]
+
+
+class CocoPose(BaseModel):
+    """One entry of a COCO keypoint result file."""
+
+    image_id: int | str
+    category_id: Literal[1] = 1
+    keypoints: list[float] = Field(description="17 times x, y, and 1, or 0 where missing.")
+    bbox: tuple[float, float, float, float]
+    score: float
+
+
+class OpenPosePerson(BaseModel):
+    """A person as OpenPose's JSON 1.3 writes it."""
+
+    person_id: list[int] = [-1]
+    pose_keypoints_2d: list[float]
+    face_keypoints_2d: list[float] = []
+    hand_left_keypoints_2d: list[float] = []
+    hand_right_keypoints_2d: list[float] = []
+    pose_keypoints_3d: list[float] = []
+    face_keypoints_3d: list[float] = []
+    hand_left_keypoints_3d: list[float] = []
+    hand_right_keypoints_3d: list[float] = []
+
+
+class OpenPosePoses(BaseModel):
+    """OpenPose's JSON 1.3."""
+
+    version: float = 1.3
+    people: list[OpenPosePerson]
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong and what to do."""
+
+    code: str
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """Every error has this form."""
+
+    error: ErrorDetail
+
+
+class ModelInfo(BaseModel):
+    """A model that is served."""
+
+    name: str
+    title: str
+    default: bool
+    skeleton: str
+    keypoints: list[str]
+    limbs: list[tuple[int, int]]
+    input_height: int
+    licence: str
+    source: str
+    accuracy: str
+
+
+class ModelList(BaseModel):
+    """Every model that is served, the default first."""
+
+    models: list[ModelInfo]
+
+
+Answer = Poses | list[CocoPose] | OpenPosePoses

@@ -1,0 +1,152 @@
+"""One thread an engine: pulls batches, runs them and hands each caller its own maps."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.runtime.engine import Batch, Engine, Maps
+from service.batching import BatchQueue, Entry
+from service.errors import DeadlineError, InternalError, UnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Maps of the pictures that were asked for, and the seconds they waited and ran."""
+
+    maps: Maps
+    queued: float
+    inferred: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    pictures: Batch
+    answer: asyncio.Future[Answer]
+    loop: asyncio.AbstractEventLoop
+
+    def resolve(self, answer: Answer | Exception) -> None:
+        """From any thread; a caller who has gone is not told."""
+        self.loop.call_soon_threadsafe(_settle, self.answer, answer)
+
+
+class Worker:
+    """Feeds one engine.
+
+    Args:
+        name: of the thread.
+        engine: used by this worker's thread alone.
+        max_delay: seconds the oldest picture may wait for company.
+        on_batch: told the number of pictures of every batch.
+    """
+
+    def __init__(
+        self, name: str, engine: Engine, max_delay: float, on_batch: Callable[[int], None]
+    ) -> None:
+        self._engine = engine
+        self._on_batch = on_batch
+        self._queue: BatchQueue[_Job] = BatchQueue(engine.max_batch, max_delay, time.monotonic)
+        self._changed = threading.Condition()
+        self._open = True
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._thread.start()
+
+    def __len__(self) -> int:
+        """Pictures that wait."""
+        with self._changed:
+            return len(self._queue)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    async def infer(self, pictures: Batch, deadline: float) -> Answer:
+        """Maps of (N, h, w, 3) uint8 pictures; `deadline` is of `time.monotonic`.
+
+        Raises:
+            DeadlineError, UnavailableError, InternalError
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        entry = Entry(
+            item=_Job(pictures, answer, loop),
+            size=len(pictures),
+            shape=pictures.shape[1:],
+            deadline=deadline,
+            abandoned=answer.cancelled,
+            queued_at=time.monotonic(),
+        )
+        with self._changed:
+            if not self._open:
+                raise UnavailableError("the engine is shut down; try again in a moment")
+            self._queue.put(entry)
+            self._changed.notify()
+        return await answer
+
+    def close(self) -> None:
+        """Ends the thread after its current batch; what still waits is answered with 503."""
+        with self._changed:
+            self._open = False
+            left = self._queue.clear()
+            self._changed.notify()
+        for entry in left:
+            entry.item.resolve(UnavailableError("the service is shutting down; try again"))
+        self._thread.join()
+        self._engine.close()
+
+    def _serve(self) -> None:
+        while batch := self._next():
+            self._run(batch)
+
+    def _next(self) -> list[Entry[_Job]]:
+        """Waits for a batch; empty once closed."""
+        with self._changed:
+            while self._open:
+                pull = self._queue.pull()
+                for late in pull.expired:
+                    late.item.resolve(
+                        DeadlineError("the deadline passed while the image waited for an engine")
+                    )
+                if pull.batch:
+                    return pull.batch
+                self._changed.wait(pull.wait)
+        return []
+
+    def _run(self, batch: list[Entry[_Job]]) -> None:
+        started = time.monotonic()
+        try:
+            maps = self._infer([entry.item.pictures for entry in batch])
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises fails this batch only
+            for entry in batch:
+                entry.item.resolve(InternalError(f"the engine failed: {error}"))
+            return
+        inferred = time.monotonic() - started
+        self._on_batch(sum(entry.size for entry in batch))
+        first = 0
+        for entry in batch:
+            own = {name: array[first : first + entry.size] for name, array in maps.items()}
+            entry.item.resolve(Answer(own, started - entry.queued_at, inferred))
+            first += entry.size
+
+    def _infer(self, pictures: list[Batch]) -> Maps:
+        """Runs pictures of one shape, in as many calls as the engine's largest batch asks for."""
+        joined = pictures[0] if len(pictures) == 1 else np.concatenate(pictures)
+        most = self._engine.max_batch
+        runs = [self._engine.infer(joined[at : at + most]) for at in range(0, len(joined), most)]
+        if len(runs) == 1:
+            return runs[0]
+        return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+
+
+def _settle(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
