@@ -34,6 +34,7 @@ def load(
     *,
     height: int | None = None,
     threads: int = 0,
+    max_batch: int = 2,
     progress: weights.Progress | None = None,
 ) -> Model:
     """Fetches what is missing and compiles the engines of a model of the catalogue.
@@ -43,6 +44,7 @@ def load(
         store: where its weights are kept and come from.
         height: of the network's input in pixels; the model's own if None.
         threads: of the CPU engine; 0 takes every core.
+        max_batch: the most pictures a CPU engine takes at once.
         progress: told the bytes of each file that is fetched.
 
     Raises:
@@ -52,7 +54,8 @@ def load(
     if height is not None:
         entry = replace(entry, input=replace(entry.input, height=height))
     folder = weights.ensure(entry, store, progress)
-    engine = OpenVinoEngine(folder / entry.network.graph, entry.network.outputs, threads)
+    network = entry.network
+    engine = OpenVinoEngine(folder / network.graph, network.outputs, threads, max_batch)
     system = LightweightOpenPose(entry.skeleton, entry.input)
     return Model(entry, system.steps, {system.network: engine})
 

@@ -71,6 +71,15 @@ class Served:
     model: Model
     workers: Mapping[str, Worker]
 
+    @property
+    def alive(self) -> bool:
+        return all(worker.alive for worker in self.workers.values())
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that wait for an engine."""
+        return sum(len(worker) for worker in self.workers.values())
+
 
 class Estimator:
     """Answers queries with the models it is given."""
@@ -78,11 +87,36 @@ class Estimator:
     def __init__(
         self, limits: ImageLimits, admission: Admission, metrics: Metrics, pool: Executor
     ) -> None:
-        self.models: dict[str, Served] = {}
+        self._models: dict[str, Served] = {}
         self._limits = limits
         self._admission = admission
         self._metrics = metrics
         self._pool = pool
+
+    def add(self, model: Model, max_delay: float = 0.0) -> None:
+        """Serves `model` from now on, each of its engines on a thread of its own."""
+        name, metrics = model.entry.name, self._metrics
+        batches = metrics.batches.labels(name)
+        served = Served(
+            model,
+            {
+                network: Worker(f"engine-{name}", engine, max_delay, batches.observe)
+                for network, engine in model.engines.items()
+            },
+        )
+        metrics.queue.labels(name).set_function(lambda: served.waiting)
+        metrics.engine_up.labels(name).set_function(lambda: float(served.alive))
+        self._models[name] = served
+
+    def dead(self) -> list[str]:
+        """Models with an engine that no longer runs."""
+        return [name for name, served in self._models.items() if not served.alive]
+
+    def close(self) -> None:
+        """Stops the engines."""
+        for served in self._models.values():
+            for worker in served.workers.values():
+                worker.close()
 
     def served(self, name: str) -> Served:
         """The model served by that name; the first one where the name is empty.
@@ -92,11 +126,16 @@ class Estimator:
         """
         self._admission.check(0)
         if not name:
-            return next(iter(self.models.values()))
-        if name not in self.models:
-            known = ", ".join(self.models)
+            return next(iter(self._models.values()))
+        if name not in self._models:
+            known = ", ".join(self._models)
             raise UnknownModelError(f"no model {name!r} is served here; choose one of: {known}")
-        return self.models[name]
+        return self._models[name]
+
+    def served_models(self) -> list[Entry]:
+        """Every model that is served, the default first; `UnavailableError` while starting."""
+        self._admission.check(0)
+        return [one.model.entry for one in self._models.values()]
 
     async def estimate(self, data: bytes, query: Query) -> Estimate:
         """The people in an encoded image.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -84,19 +85,23 @@ def openpose(estimate: Estimate) -> OpenPosePoses:
     )
 
 
-def model_info(entry: Entry, *, default: bool) -> ModelInfo:
-    return ModelInfo(
-        name=entry.name,
-        title=entry.title,
-        default=default,
-        skeleton=entry.skeleton.name,
-        keypoints=list(entry.skeleton.keypoints),
-        limbs=list(entry.skeleton.limbs),
-        input_height=entry.input.height,
-        licence=entry.licence,
-        source=entry.source,
-        accuracy=entry.accuracy,
-    )
+def model_infos(entries: Sequence[Entry]) -> list[ModelInfo]:
+    """What the wire says of models, the first of which is the default."""
+    return [
+        ModelInfo(
+            name=entry.name,
+            title=entry.title,
+            default=entry is entries[0],
+            skeleton=entry.skeleton.name,
+            keypoints=list(entry.skeleton.keypoints),
+            limbs=list(entry.skeleton.limbs),
+            input_height=entry.input.height,
+            licence=entry.licence,
+            source=entry.source,
+            accuracy=entry.accuracy,
+        )
+        for entry in entries
+    ]
 
 
 def _plain(array: Floats, decimals: int) -> list[Any]:

@@ -56,6 +56,11 @@ def decode(data: bytes, limits: ImageLimits) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(pixels, np.uint8)
 
 
+def encode(image: npt.NDArray[np.uint8]) -> bytes:
+    """(H, W, 3) uint8 BGR as a JPEG file."""
+    return cv2.imencode(".jpg", image)[1].tobytes()
+
+
 def _accepted_kind(data: bytes) -> str:
     if not data:
         raise BadImageError(f"The image is empty: send the bytes of {_CHOICE} file.")

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as _generate_latest
+
+from service.errors import ServiceError
 
 _SECONDS = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075),
@@ -61,11 +68,28 @@ class Metrics:
         )
         self.inflight = Gauge("pose_inflight", "Images in the system.", registry=self.registry)
         self.shed = Counter(
-            "pose_shed_total", "Requests refused or given up.", ["reason"], registry=self.registry
+            "pose_shed_total", "Images refused or given up.", ["reason"], registry=self.registry
         )
         self.engine_up = Gauge(
             "pose_engine_up", "1 while the engine answers.", ["model"], registry=self.registry
         )
+
+    @contextmanager
+    def request(self, protocol: str, model: str) -> Iterator[None]:
+        """Counts and times a request; its code is that of the error it ends with, or `ok`."""
+        began, code = time.perf_counter(), "internal"
+        try:
+            yield
+            code = "ok"
+        except ServiceError as error:
+            code = error.code
+            raise
+        except asyncio.CancelledError:
+            code = "cancelled"
+            raise
+        finally:
+            self.requests.labels(protocol, model, code).inc()
+            self.seconds.labels(protocol, model).observe(time.perf_counter() - began)
 
     def text(self) -> bytes:
         """The text exposition format."""

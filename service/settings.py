@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliApp, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Settings come from `POSEWIRE_*` in the environment; `posewire serve` has a flag for each."""
 
-    model_config = SettingsConfigDict(env_prefix="POSEWIRE_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="POSEWIRE_",
+        frozen=True,
+        cli_prog_name="posewire",
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+    )
 
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("lightweight-openpose-int8",),
@@ -47,10 +55,12 @@ class Settings(BaseSettings):
     )
     max_bytes: int = Field(default=16 * 2**20, ge=1, description="Largest encoded image.")
     max_pixels: int = Field(default=40_000_000, ge=1, description="Largest decoded image.")
+    max_request_bytes: int = Field(
+        default=64 * 2**20, ge=1, description="Largest multipart request with several images."
+    )
     max_parts: int = Field(
         default=16, ge=1, le=1000, description="Images in one multipart request."
     )
-    max_people: int = Field(default=100, ge=1, description="People an image may ask for.")
     stream_window: int = Field(
         default=8, ge=1, description="Frames of one gRPC stream in the system."
     )
@@ -67,3 +77,19 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+    @classmethod
+    def from_flags(cls, flags: list[str]) -> Settings:
+        """Flags go before the environment; `--help` lists them. Exits on a wrong flag."""
+        return CliApp.run(cls, cli_args=flags)
+
+    def environment(self) -> dict[str, str]:
+        """The settings as environment variables, for a process that shall have the same."""
+        return {name: value for name, value, _ in self.described() if value}
+
+    def described(self) -> Iterator[tuple[str, str, str]]:
+        """Environment variable, value and meaning of every setting."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            shown = ",".join(value) if isinstance(value, tuple) else "" if value is None else value
+            yield f"POSEWIRE_{name.upper()}", str(shown), field.description or ""

@@ -121,7 +121,7 @@ class Worker:
         started = time.monotonic()
         try:
             maps = self._infer([entry.item.pictures for entry in batch])
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises fails this batch only
+        except Exception as error:  # whatever an engine raises fails this batch only
             for entry in batch:
                 entry.item.resolve(InternalError(f"the engine failed: {error}"))
             return

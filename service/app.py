@@ -1,0 +1,180 @@
+"""Wires models, queues and both servers on one event loop; start, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import uvicorn
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from engines.model import Model, load, run
+from engines.weights import Store
+from service.admission import Admission, State
+from service.estimator import Estimator
+from service.images import ImageLimits
+from service.metrics import Metrics
+from service.pb import pose_pb2, pose_pb2_grpc
+from service.rest import create_app
+from service.rpc import PoseService
+from service.settings import Settings
+from service.threads import one_thread
+
+log = logging.getLogger("posewire")
+
+_SERVICE = pose_pb2.DESCRIPTOR.services_by_name["PoseService"].full_name
+_MESSAGE_OVERHEAD = 1 << 16  # what a request has beside its image
+_Status = health_pb2.HealthCheckResponse.ServingStatus
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn in a loop that is not its own: signals are ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class App:
+    """The whole service.
+
+    Args:
+        settings: every one of them; the weights of its models must be in the cache or
+            within reach.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._admission = Admission(settings.max_images)
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="pose")
+        limits = ImageLimits(settings.max_bytes, settings.max_pixels)
+        self._estimator = Estimator(limits, self._admission, self._metrics, self._pool)
+        self._metrics.inflight.set_function(lambda: self._admission.inside)
+        self._health = health_aio.HealthServicer()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT, then finishes what it has accepted."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self._stop.set)
+        await self._set_health(serving=False)
+        rpc = await self._start_rpc()
+        http = self._http_server()
+        serving = asyncio.create_task(http.serve([self._listen()]))
+        stopping = asyncio.create_task(self._stop.wait())
+        starting = asyncio.create_task(self._start_models())
+        try:
+            await asyncio.wait({starting, stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            log.info("draining: %d images in the system", self._admission.inside)
+            self._admission.state = State.DRAINING
+            await self._set_health(serving=False)
+            http.should_exit = True
+            await asyncio.gather(rpc.stop(self._settings.grace), serving)
+            starting.cancel()
+            stopping.cancel()
+            self._estimator.close()
+            self._pool.shutdown()
+        log.info("stopped")
+
+    async def _start_models(self) -> None:
+        for name in self._settings.models:
+            model = await asyncio.to_thread(self._load, name)
+            self._estimator.add(model, self._settings.max_delay_ms / 1e3)
+        self._admission.state = State.SERVING
+        await self._set_health(serving=True)
+        log.info("ready: %s", ", ".join(self._settings.models))
+
+    def _load(self, name: str) -> Model:
+        """Loads a model and lets its engines answer once."""
+        settings = self._settings
+        model = load(
+            name,
+            Store(settings.cache, settings.mirror),
+            height=settings.height,
+            threads=settings.threads,
+            max_batch=settings.max_batch,
+        )
+        run(model, np.zeros((480, 640, 3), np.uint8))
+        return model
+
+    async def _start_rpc(self) -> grpc.aio.Server:
+        settings = self._settings
+        server = grpc.aio.server(
+            options=(
+                ("grpc.max_receive_message_length", settings.max_bytes + _MESSAGE_OVERHEAD),
+                ("grpc.keepalive_time_ms", 30_000),
+                ("grpc.keepalive_timeout_ms", 10_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a share
+            )
+        )
+        servicer = PoseService(self._estimator, self._metrics, settings)
+        pose_pb2_grpc.add_PoseServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call] # generated
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (_SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+        reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
+        try:
+            port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
+        except RuntimeError:
+            raise _taken(settings.host, settings.grpc_port, "grpc") from None
+        await server.start()
+        log.info("gRPC on %s:%d", settings.host, port)
+        return server
+
+    def _listen(self) -> socket.socket:
+        settings = self._settings
+        try:
+            listening = socket.create_server((settings.host, settings.http_port), backlog=2048)
+        except OSError:
+            raise _taken(settings.host, settings.http_port, "http") from None
+        log.info("HTTP on %s:%d", settings.host, listening.getsockname()[1])
+        return listening
+
+    def _http_server(self) -> _HttpServer:
+        settings = self._settings
+        app = create_app(self._estimator, self._admission, self._metrics, settings)
+        return _HttpServer(
+            uvicorn.Config(
+                app,
+                loop="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                log_level="warning",
+                timeout_graceful_shutdown=max(1, round(settings.grace)),
+            )
+        )
+
+    async def _set_health(self, *, serving: bool) -> None:
+        status = _Status.SERVING if serving else _Status.NOT_SERVING
+        for service in ("", _SERVICE):
+            await self._health.set(service, status)
+
+
+def _taken(host: str, port: int, protocol: str) -> OSError:
+    return OSError(
+        f"cannot listen on {host}:{port}; free the port or set POSEWIRE_{protocol.upper()}_PORT"
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Runs the service until it is told to stop."""
+    with one_thread():
+        asyncio.run(App(settings).run())

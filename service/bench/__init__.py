@@ -1,0 +1,1 @@
+"""`posewire bench`: the engine alone, then everything around it, in one run."""

@@ -1,0 +1,64 @@
+"""Measures an engine and all that is around it, side by side in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from engines.model import load
+from engines.weights import Store
+from service.bench.figures import Load
+from service.bench.local import Pipeline, Spell, engine_load, prepared_inputs
+from service.bench.pictures import read_pictures
+from service.bench.remote import Server
+from service.settings import Settings
+from service.threads import one_thread
+
+_ROUNDS = 5  # machines drift: every figure gets a spell in each round
+
+
+def run(
+    settings: Settings,
+    folder: Path,
+    seconds: float,
+    concurrency: int,
+    say: Callable[[str], None],
+) -> dict[str, dict[str, float]]:
+    """Images a second of the engine alone, the pipeline, HTTP, gRPC and a gRPC stream.
+
+    Args:
+        settings: with the model; its weights must be in the cache.
+        folder: of pictures.
+        seconds: of load for each figure.
+        concurrency: images under way.
+        say: told what goes on.
+    """
+    images = read_pictures(folder)
+    with one_thread(), closing(Server(settings)) as server:
+        store = Store(settings.cache, settings.mirror)
+        model = load(
+            settings.models[0],
+            store,
+            height=settings.height,
+            threads=settings.threads,
+            max_batch=settings.max_batch,
+        )
+        inputs = prepared_inputs(model, images)
+        (engine,) = model.engines.values()
+        server.wait()
+        spell = seconds / _ROUNDS
+        with closing(Pipeline(model)) as pipeline:
+            tasks: dict[str, Callable[[], Spell]] = {
+                "engine": partial(engine_load, engine, inputs, spell),
+                "pipeline": partial(pipeline.load, images, spell, concurrency),
+            }
+            for name in ("http", "grpc", "grpc_stream"):
+                tasks[name] = partial(server.load, name, folder, spell, concurrency)
+            loads = {name: Load() for name in tasks}
+            for turn in range(_ROUNDS):
+                say(f"round {turn + 1} of {_ROUNDS}")
+                for name, task in tasks.items():
+                    loads[name].add(*task())
+    return {name: load.figure() for name, load in loads.items()}

@@ -1,0 +1,1 @@
+"""What the networks' original implementations make of fixtures, against what ours make of them."""

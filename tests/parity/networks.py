@@ -1,0 +1,106 @@
+"""Networks against the stored outputs of their originals, both with the same made-up parameters."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tests.parity.report import Check, Figure, Skipped
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TOLERANCE = 1e-4  # of the largest stored value
+
+
+def _lightweight_openpose(refinement_stages: int) -> nn.Module:
+    from engines.networks.lightweight_openpose import LightweightOpenPose  # noqa: PLC0415
+
+    return LightweightOpenPose(refinement_stages)
+
+
+# Networks and torch are imported as one is checked: without torch, these are skipped by name.
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "lightweight-openpose-1stage": partial(_lightweight_openpose, 1),
+    "lightweight-openpose-3stage": partial(_lightweight_openpose, 3),
+}
+
+
+def checks() -> dict[str, Check]:
+    """The check of every implemented network."""
+    return {f"networks/{name}": partial(_check, name, build) for name, build in NETWORKS.items()}
+
+
+def _check(name: str, build: Callable[[], nn.Module], folder: Path) -> Figure:
+    if importlib.util.find_spec("torch") is None:
+        raise Skipped("torch is not installed")
+    index = json.loads((folder / "networks" / "index.json").read_text(encoding="utf-8"))[name]
+    keys = json.loads((folder / "networks" / f"{name}.keys.json").read_text(encoding="utf-8"))
+    network = build().eval()
+    own = [[key, list(value.shape)] for key, value in network.state_dict().items()]
+    if own != keys:
+        return Figure(False, _difference(own, keys))
+    return _compare(
+        _outputs(network, _fill_of(folder), index),
+        _arrays(folder / "networks" / f"{name}.npz"),
+    )
+
+
+def _outputs(network: nn.Module, fill: Any, index: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The network's outputs by name for the fixture's parameters and input."""
+    import torch  # noqa: PLC0415
+
+    own, seed = network.state_dict(), index["seed"]
+    filled = {key: torch.from_numpy(value) for key, value in fill.fill(own, seed).items()}
+    network.load_state_dict({**own, **filled})
+    image = fill.network_input(tuple(index["input_shape"]), seed) * np.float32(
+        index.get("input_scale", 1)
+    )
+    with torch.inference_mode():
+        return {
+            key: value.numpy() for key, value in network(torch.from_numpy(image))._asdict().items()
+        }
+
+
+def _compare(ours: dict[str, np.ndarray], stored: dict[str, np.ndarray]) -> Figure:
+    if ours.keys() != stored.keys():
+        return Figure(False, f"outputs {', '.join(ours)}, stored are {', '.join(stored)}")
+    for key, value in stored.items():
+        if ours[key].shape != value.shape:
+            return Figure(False, f"{key} of shape {ours[key].shape}, stored is {value.shape}")
+    worst = np.max([_relative_error(ours[key], value) for key, value in stored.items()])
+    return Figure(bool(worst <= TOLERANCE), f"{worst:.1e} of the largest value")
+
+
+def _relative_error(ours: np.ndarray, stored: np.ndarray) -> float:
+    """max |ours - stored| / max |stored|; not a number where either holds one that is not."""
+    stored = stored.astype(np.float64)
+    return float(np.abs(ours - stored).max() / max(np.abs(stored).max(), np.finfo(np.float64).tiny))
+
+
+def _difference(own: list[Any], keys: list[Any]) -> str:
+    for position, (ours, theirs) in enumerate(zip(own, keys, strict=False)):
+        if ours != theirs:
+            return f"state-dict entry {position} is {ours}, stored is {theirs}"
+    return f"{len(own)} state-dict entries, stored are {len(keys)}"
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def _fill_of(folder: Path) -> Any:
+    """The folder's own `fill.py`: what parameters and input are made of belongs to its fixtures."""
+    spec = importlib.util.spec_from_file_location("parity_fill", folder / "fill.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
