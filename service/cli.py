@@ -247,7 +247,10 @@ def _failing() -> Iterator[None]:
             name = "POSEWIRE_" + "_".join(map(str, problem["loc"])).upper()
             _say(f"{name}: {problem['msg']}, not {problem['input']!r}")
         raise typer.Exit(WRONG_USE) from error
-    except (UnknownModelError, SettingsError, OSError, ValueError, ImportError) as error:
+    except ModuleNotFoundError as error:
+        _say(f"{error.name} is not installed; run: pip install 'posewire[torch]'")
+        raise typer.Exit(WRONG_USE) from error
+    except (UnknownModelError, SettingsError, OSError, ValueError) as error:
         _say(str(error))
         raise typer.Exit(WRONG_USE) from error
 

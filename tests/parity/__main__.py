@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.parity import contents, networks, report
+from tests.parity import contents, decoding, networks, preprocessing, report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (contents.LayoutError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    checks = networks.checks()  # | decoding.checks() | preprocessing.checks()
+    checks = networks.checks() | decoding.checks() | preprocessing.checks()
     lines = []
     for line in report.run(folder, names, checks):
         print(line, flush=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import runpy
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,10 +99,5 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _fill_of(folder: Path) -> Any:
-    """The folder's own `fill.py`: what parameters and input are made of belongs to its fixtures."""
-    spec = importlib.util.spec_from_file_location("parity_fill", folder / "fill.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The folder's own `fill.py`, as it says what its stored outputs were made of."""
+    return SimpleNamespace(**runpy.run_path(str(folder / "fill.py")))

@@ -1,0 +1,1 @@
+"""Figures of the README, each by a command. Not tests: machines differ, and are shared."""

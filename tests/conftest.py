@@ -1,0 +1,31 @@
+"""What many tests share: the weights, a real model and a photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engines.model import Model, load
+from engines.weights import Store
+from tests.shared import ROOT, shared
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A cache of the tests' own, with the shared weights as its mirror."""
+    return Store(tmp_path_factory.mktemp("cache"), str(shared("weights")))
+
+
+@pytest.fixture(scope="session")
+def model(store: Store) -> Iterator[Model]:
+    """lightweight-openpose-int8 on OpenVINO."""
+    loaded = load("lightweight-openpose-int8", store)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> bytes:
+    """A public-domain photograph of one person: Eileen Collins, NASA, S99-E-5404."""
+    return (ROOT / "tests" / "data" / "astronaut.jpg").read_bytes()
