@@ -90,5 +90,13 @@ class DeadlineError(ServiceError):
     grpc_status = grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+class CallerGoneError(ServiceError):
+    """The caller left before the answer; nobody reads this one but the metrics."""
+
+    code = "cancelled"
+    http_status = 499  # nginx's; HTTP has none
+    grpc_status = grpc.StatusCode.CANCELLED
+
+
 class InternalError(ServiceError):
     """A fault of the service; its log has the details."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
-from service.errors import BadParameterError, ImageTooLargeError
+from service.errors import BadParameterError, CallerGoneError, ImageTooLargeError
 from service.settings import Settings
 
 
@@ -27,10 +27,13 @@ async def read_upload(request: Request, settings: Settings) -> Upload:
         ImageTooLargeError: as soon as more has come than is accepted.
         BadParameterError: a multipart body without images, with too many, or with other fields.
     """
-    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        return await _multipart(request, settings)
-    limited = _limited(request, settings.max_bytes, "an image")
-    return Upload([await limited.body()], many=False)
+    try:
+        if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            return await _multipart(request, settings)
+        limited = _limited(request, settings.max_bytes, "an image")
+        return Upload([await limited.body()], many=False)
+    except ClientDisconnect:
+        raise CallerGoneError("the caller left before the whole request had come") from None
 
 
 async def _multipart(request: Request, settings: Settings) -> Upload:

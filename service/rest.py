@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from engines.drawing import draw
 from service import estimator, formats, http_errors
 from service.admission import Admission, State
-from service.errors import BadParameterError, ServiceError
+from service.errors import BadParameterError, CallerGoneError, ServiceError
 from service.estimator import Estimator
 from service.http_body import Upload, read_upload
 from service.images import encode
@@ -213,8 +213,8 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            task.cancel()
-        return await task
+            raise CallerGoneError("the caller left before the answer")
+        return task.result()
     finally:
         task.cancel()
         watcher.cancel()

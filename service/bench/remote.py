@@ -32,6 +32,10 @@ class Server:
             stderr=subprocess.DEVNULL,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait(self) -> None:
         """Until it is ready; `RuntimeError` if it does not become so."""
         ends = time.monotonic() + _START_S
