@@ -22,7 +22,7 @@ from engines.people import People
 from engines.runtime.engine import Maps
 from engines.steps import Infer, Steps
 from service.admission import Admission
-from service.errors import DeadlineError, UnknownModelError
+from service.errors import DeadlineError, OverloadedError, UnavailableError, UnknownModelError
 from service.images import ImageLimits, decode
 from service.metrics import Metrics
 from service.worker import Worker
@@ -132,6 +132,11 @@ class Estimator:
             raise UnknownModelError(f"no model {name!r} is served here; choose one of: {known}")
         return self._models[name]
 
+    def label(self, name: str) -> str:
+        """What metrics call the model a caller asked for; empty for one that is not served."""
+        asked = name or next(iter(self._models), "")
+        return asked if asked in self._models else ""
+
     def served_models(self) -> list[Entry]:
         """Every model that is served, the default first; `UnavailableError` while starting."""
         self._admission.check(0)
@@ -143,16 +148,19 @@ class Estimator:
         Raises:
             ServiceError: any of them; see `service.errors`.
         """
-        served = self.served(query.model)
-        with self._admission.admit():
-            try:
+        try:
+            served = self.served(query.model)
+            with self._admission.admit():
                 async with asyncio.timeout_at(query.deadline):
                     estimate = await self._drive(data, served, query)
-            except TimeoutError:
-                self._metrics.shed.labels("deadline").inc()
-                raise DeadlineError(
-                    "the deadline passed before the people were found; allow more time"
-                ) from None
+        except TimeoutError:
+            self._metrics.shed.labels(DeadlineError.code).inc()
+            raise DeadlineError(
+                "the deadline passed before the people were found; allow more time"
+            ) from None
+        except (OverloadedError, UnavailableError) as error:
+            self._metrics.shed.labels(error.code).inc()
+            raise
         self._observe(estimate)
         return estimate
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Query, Request, Response
@@ -15,12 +16,12 @@ from pydantic import TypeAdapter
 from engines.drawing import draw
 from service import estimator, formats, http_errors
 from service.admission import Admission, State
-from service.errors import BadParameterError, CallerGoneError, ServiceError
+from service.errors import BadParameterError, CallerGoneError, DeadlineError, ServiceError
 from service.estimator import Estimator
 from service.http_body import Upload, read_upload
 from service.images import encode
 from service.metrics import Metrics
-from service.schemas import Answer, ErrorAnswer, ModelInfo, ModelList, PoseQuery, RenderQuery
+from service.schemas import Answer, ErrorAnswer, ModelInfo, ModelList, PeopleQuery, PoseQuery
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -78,48 +79,40 @@ class Rest:
 
     async def poses(self, request: Request, query: Annotated[PoseQuery, Query()]) -> Response:
         """The people in one image, or a list for several images."""
-        asked = estimator.Query(
-            query.model, self._deadline(request), query.min_score, query.max_people
-        )
 
-        async def one(index: int, data: bytes) -> Answer:
-            return formats.as_format(
-                await self._estimator.estimate(data, asked), query.format, index
-            )
+        async def one(index: int, data: bytes, asked: estimator.Query) -> Answer:
+            estimate = await self._estimator.estimate(data, asked)
+            return formats.as_format(estimate, query.format, index)
 
-        async def entry(index: int, data: bytes) -> Answer | ErrorAnswer:
+        async def entry(index: int, data: bytes, asked: estimator.Query) -> Answer | ErrorAnswer:
             try:
-                return await one(index, data)
+                return await one(index, data, asked)
             except ServiceError as error:
                 return http_errors.body(error)
 
-        async def answers(upload: Upload) -> Answer | list[Answer | ErrorAnswer]:
+        async def answer(
+            upload: Upload, asked: estimator.Query
+        ) -> Answer | list[Answer | ErrorAnswer]:
             if not upload.many:
-                return await one(0, upload.images[0])
-            return await asyncio.gather(*map(entry, range(len(upload.images)), upload.images))
+                return await one(0, upload.images[0], asked)
+            entries = (entry(index, data, asked) for index, data in enumerate(upload.images))
+            return await asyncio.gather(*entries)
 
-        name = self._estimator.served(query.model).model.entry.name
-        with self._metrics.request("http", name):
-            upload = await read_upload(request, self._settings)
-            result = await _unless_gone(request, answers(upload))
-        return Response(_Answers.dump_json(result), media_type="application/json")
+        answers = await self._answer(request, query, answer)
+        return Response(_Answers.dump_json(answers), media_type="application/json")
 
-    async def render(self, request: Request, query: Annotated[RenderQuery, Query()]) -> Response:
+    async def render(self, request: Request, query: Annotated[PeopleQuery, Query()]) -> Response:
         """The picture with its people drawn, as JPEG."""
-        asked = estimator.Query(
-            query.model,
-            self._deadline(request),
-            query.min_score,
-            query.max_people,
-            keep_image=True,
-        )
-        name = self._estimator.served(query.model).model.entry.name
-        with self._metrics.request("http", name):
-            upload = await read_upload(request, self._settings)
+
+        async def answer(upload: Upload, asked: estimator.Query) -> bytes:
             if upload.many:
                 raise BadParameterError("one picture is drawn at a time; send a single image")
-            work = self._estimator.estimate(upload.images[0], asked)
-            picture = await asyncio.to_thread(_drawn, await _unless_gone(request, work))
+            asked = replace(asked, keep_image=True)
+            return await asyncio.to_thread(
+                _drawn, await self._estimator.estimate(upload.images[0], asked)
+            )
+
+        picture = await self._answer(request, query, answer)
         return Response(picture, media_type="image/jpeg")
 
     async def models(self) -> ModelList:
@@ -149,6 +142,24 @@ class Rest:
     async def metrics(self) -> Response:
         """Prometheus' text format."""
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _answer(
+        self,
+        request: Request,
+        query: PeopleQuery,
+        answer: Callable[[Upload, estimator.Query], Coroutine[Any, Any, T]],
+    ) -> T:
+        """What `answer` makes of the images in a request; counts it, and minds its deadline."""
+        with self._metrics.request("http", self._estimator.label(query.model)):
+            self._estimator.served(query.model)  # refuses before the body is read
+            deadline = self._deadline(request)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    upload = await read_upload(request, self._settings)
+            except TimeoutError:
+                raise DeadlineError("the deadline passed before all of the request came") from None
+            asked = estimator.Query(query.model, deadline, query.min_score, query.max_people)
+            return await _unless_gone(request, answer(upload, asked))
 
     def _deadline(self, request: Request) -> float:
         """From `X-Request-Timeout`: seconds, or milliseconds as in `250ms`."""

@@ -103,8 +103,7 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
     async def _estimate(
         self, request: pb.EstimateRequest, context: _Context, protocol: str
     ) -> pb.EstimateResponse:
-        name = self._estimator.served(request.model).model.entry.name
-        with self._metrics.request(protocol, name):
+        with self._metrics.request(protocol, self._estimator.label(request.model)):
             estimate = await self._estimator.estimate(request.image, self._query(request, context))
             return to_message(estimate)
 

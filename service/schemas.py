@@ -12,25 +12,20 @@ Keypoint = Annotated[
 ]
 
 
-class PoseQuery(BaseModel):
-    """Parameters of a pose request."""
+class PeopleQuery(BaseModel):
+    """Which people of an image are asked for."""
 
     model_config = ConfigDict(extra="forbid")
 
     model: str = Field(default="", description="A model of /v1/models; the default if empty.")
-    format: Format = Field(default="native", description="Shape of the answer.")
     min_score: float = Field(default=0.0, ge=0, le=1, description="Leave out people below it.")
     max_people: int | None = Field(default=None, ge=1, le=1000, description="Keep the best ones.")
 
 
-class RenderQuery(BaseModel):
-    """Parameters of a drawing."""
+class PoseQuery(PeopleQuery):
+    """And in which form."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = Field(default="", description="A model of /v1/models; the default if empty.")
-    min_score: float = Field(default=0.0, ge=0, le=1, description="Leave out people below it.")
-    max_people: int | None = Field(default=None, ge=1, le=1000, description="Draw the best ones.")
+    format: Format = Field(default="native", description="Shape of the answer.")
 
 
 class ImageSize(BaseModel):
