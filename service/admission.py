@@ -52,12 +52,12 @@ class Admission:
     def check(self, images: int) -> None:
         """Raises as `admit` would for that many images."""
         if self.state is not State.SERVING:
-            raise UnavailableError(f"the service is {self.state.value}; try again in a moment")
+            raise UnavailableError(f"The service is {self.state.value}: try again in a moment.")
         if self.inside + images > self._capacity:
             wait = self._wait()
             raise OverloadedError(
-                f"{self.inside} images are in the system, which admits {self._capacity}; "
-                f"try again in {wait} s or send fewer at once",
+                f"{self.inside} images are in the system, which admits {self._capacity}: "
+                f"try again in {wait} s, or send fewer at once.",
                 retry_after=wait,
             )
 

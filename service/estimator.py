@@ -129,7 +129,7 @@ class Estimator:
             return next(iter(self._models.values()))
         if name not in self._models:
             known = ", ".join(self._models)
-            raise UnknownModelError(f"no model {name!r} is served here; choose one of: {known}")
+            raise UnknownModelError(f"No model {name!r} is served here: choose one of {known}.")
         return self._models[name]
 
     def label(self, name: str) -> str:
@@ -156,7 +156,7 @@ class Estimator:
         except TimeoutError:
             self._metrics.shed.labels(DeadlineError.code).inc()
             raise DeadlineError(
-                "the deadline passed before the people were found; allow more time"
+                "The deadline passed before the people were found: allow more time."
             ) from None
         except (OverloadedError, UnavailableError) as error:
             self._metrics.shed.labels(error.code).inc()

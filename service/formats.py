@@ -61,7 +61,7 @@ def coco(estimate: Estimate, image_id: int | str) -> list[CocoPose]:
     """COCO's keypoint results: its 17 keypoints, 1 for one that was found."""
     skeleton = estimate.entry.skeleton
     if not skeleton.coco:
-        raise BadParameterError(f"{skeleton.name} lacks COCO's keypoints; ask for format=native")
+        raise BadParameterError(f"{skeleton.name} lacks COCO's keypoints: ask for format=native.")
     people = estimate.people
     keypoints = _rounded(people.keypoints[:, list(skeleton.coco)])
     keypoints[:, :, 2] = keypoints[:, :, 2] > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
@@ -30,25 +31,31 @@ async def read_upload(request: Request, settings: Settings) -> Upload:
     try:
         if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             return await _multipart(request, settings)
-        limited = _limited(request, settings.max_bytes, "an image")
+        limited = _limited(request, settings.max_bytes, "An image")
         return Upload([await limited.body()], many=False)
+    except HTTPException as error:
+        raise BadParameterError(
+            f"The multipart body cannot be read, {error.detail.rstrip('.')}: send it as curl -F does."
+        ) from error
     except ClientDisconnect:
-        raise CallerGoneError("the caller left before the whole request had come") from None
+        raise CallerGoneError("The caller left before the whole request had come.") from None
 
 
 async def _multipart(request: Request, settings: Settings) -> Upload:
-    limited = _limited(request, settings.max_request_bytes, "a multipart request")
+    limited = _limited(request, settings.max_request_bytes, "A multipart request")
     async with limited.form(max_files=settings.max_parts, max_fields=settings.max_parts) as form:
         files = []
         for name, part in form.multi_items():
             if name != "image" or not isinstance(part, UploadFile):
                 raise BadParameterError(
-                    f"multipart field {name!r} is not an image file; send files in fields named "
-                    "`image`, as curl's -F image=@photo.jpg does, and parameters in the address"
+                    f"The multipart field {name!r} is not an image file: send files in fields named "
+                    "`image`, as curl's -F image=@photo.jpg does, and parameters in the address."
                 )
             files.append(part)
         if not files:
-            raise BadParameterError("the multipart body has no field `image`; add one an image")
+            raise BadParameterError(
+                "The multipart body has no field `image`: add one for each image."
+            )
         return Upload([await file.read() for file in files], many=len(files) > 1)
 
 
@@ -75,4 +82,4 @@ def _counting(receive: Receive, limit: int, what: str) -> Receive:
 
 
 def _too_large(what: str, limit: int) -> ImageTooLargeError:
-    return ImageTooLargeError(f"{what} may have {limit} bytes at most; send a smaller one")
+    return ImageTooLargeError(f"{what} may have {limit} bytes at most: send a smaller one.")

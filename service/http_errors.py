@@ -35,7 +35,9 @@ def install(app: FastAPI, metrics: Metrics) -> None:
 
     @app.exception_handler(Exception)
     async def on_fault(_: Request, __: Exception) -> Response:
-        return answer(InternalError("a fault of the service; its log says more. Try again."))
+        return answer(
+            InternalError("A fault of the service: try again, and see its log if it lasts.")
+        )
 
 
 def body(error: ServiceError) -> ErrorAnswer:

@@ -106,7 +106,7 @@ class Rest:
 
         async def answer(upload: Upload, asked: estimator.Query) -> bytes:
             if upload.many:
-                raise BadParameterError("one picture is drawn at a time; send a single image")
+                raise BadParameterError("One picture is drawn at a time: send a single image.")
             asked = replace(asked, keep_image=True)
             return await asyncio.to_thread(
                 _drawn, await self._estimator.estimate(upload.images[0], asked)
@@ -157,7 +157,9 @@ class Rest:
                 async with asyncio.timeout_at(deadline):
                     upload = await read_upload(request, self._settings)
             except TimeoutError:
-                raise DeadlineError("the deadline passed before all of the request came") from None
+                raise DeadlineError(
+                    "The deadline passed before all of the request came: allow more time."
+                ) from None
             asked = estimator.Query(query.model, deadline, query.min_score, query.max_people)
             return await _unless_gone(request, answer(upload, asked))
 
@@ -168,7 +170,7 @@ class Rest:
             match = _TIMEOUT.fullmatch(asked.strip())
             if not match:
                 raise BadParameterError(
-                    f"X-Request-Timeout {asked!r} is not a time; write 1.5 or 1500ms"
+                    f"X-Request-Timeout {asked!r} is not a time: write 1.5 or 1500ms."
                 )
             allowed = min(allowed, float(match[1]) / (1000 if match[2] == "ms" else 1))
         return time.monotonic() + allowed
@@ -224,7 +226,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise CallerGoneError("the caller left before the answer")
+            raise CallerGoneError("The caller left before the answer.")
         return task.result()
     finally:
         task.cancel()

@@ -109,10 +109,10 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
 
     def _query(self, request: pb.EstimateRequest, context: _Context) -> Query:
         if not 0 <= request.min_score <= 1:
-            raise BadParameterError(f"min_score is {request.min_score:g}; it goes from 0 to 1")
+            raise BadParameterError(f"min_score is {request.min_score:g}: it goes from 0 to 1.")
         max_people = request.max_people if request.HasField("max_people") else None
         if max_people == 0:
-            raise BadParameterError("max_people is 0; ask for at least one or leave it out")
+            raise BadParameterError("max_people is 0: ask for at least one, or leave it out.")
         left = context.time_remaining()
         allowed = self._settings.timeout if left is None else min(left, self._settings.timeout)
         return Query(request.model, time.monotonic() + allowed, request.min_score, max_people)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import numpy as np
 from engines.runtime.engine import Batch, Engine, Maps
 from service.batching import BatchQueue, Entry
 from service.errors import DeadlineError, InternalError, UnavailableError
+
+log = logging.getLogger("posewire")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Worker:
         )
         with self._changed:
             if not self._open:
-                raise UnavailableError("the engine is shut down; try again in a moment")
+                raise UnavailableError("The engine is shut down: try again in a moment.")
             self._queue.put(entry)
             self._changed.notify()
         return await answer
@@ -95,7 +98,9 @@ class Worker:
             left = self._queue.clear()
             self._changed.notify()
         for entry in left:
-            entry.item.resolve(UnavailableError("the service is shutting down; try again"))
+            entry.item.resolve(
+                UnavailableError("The service is shutting down: try again in a moment.")
+            )
         self._thread.join()
         self._engine.close()
 
@@ -110,7 +115,9 @@ class Worker:
                 pull = self._queue.pull()
                 for late in pull.expired:
                     late.item.resolve(
-                        DeadlineError("the deadline passed while the image waited for an engine")
+                        DeadlineError(
+                            "The deadline passed while the image waited: allow more time."
+                        )
                     )
                 if pull.batch:
                     return pull.batch
@@ -121,9 +128,12 @@ class Worker:
         started = time.monotonic()
         try:
             maps = self._infer([entry.item.pictures for entry in batch])
-        except Exception as error:  # whatever an engine raises fails this batch only
+        except Exception:  # whatever an engine raises fails this batch only
+            log.exception("the engine failed on a batch of %d", len(batch))
             for entry in batch:
-                entry.item.resolve(InternalError(f"the engine failed: {error}"))
+                entry.item.resolve(
+                    InternalError("The engine failed on this image or one beside it: try again.")
+                )
             return
         inferred = time.monotonic() - started
         self._on_batch(sum(entry.size for entry in batch))
