@@ -35,7 +35,7 @@ async def read_upload(request: Request, settings: Settings) -> Upload:
         return Upload([await limited.body()], many=False)
     except HTTPException as error:
         raise BadParameterError(
-            f"The multipart body cannot be read, {error.detail.rstrip('.')}: send it as curl -F does."
+            f"The multipart body cannot be read ({error.detail}): send one as curl's -F does."
         ) from error
     except ClientDisconnect:
         raise CallerGoneError("The caller left before the whole request had come.") from None
@@ -48,8 +48,9 @@ async def _multipart(request: Request, settings: Settings) -> Upload:
         for name, part in form.multi_items():
             if name != "image" or not isinstance(part, UploadFile):
                 raise BadParameterError(
-                    f"The multipart field {name!r} is not an image file: send files in fields named "
-                    "`image`, as curl's -F image=@photo.jpg does, and parameters in the address."
+                    f"The multipart field {name!r} is not an image file: send files in fields "
+                    "named `image`, as curl's -F image=@photo.jpg does, and parameters in the "
+                    "address."
                 )
             files.append(part)
         if not files:
