@@ -11,7 +11,7 @@ SHARED = ROOT.parent / "shared"
 
 
 def shared(path: str) -> Path:
-    """The file or folder `path` below the shared data; skips the test by name where it is absent."""
+    """What lies at `path` below the shared data; skips the test, by name, where it is absent."""
     found = SHARED / path
     if not found.exists():
         pytest.skip(f"needs {path} of the shared data, which is absent")

@@ -1,0 +1,272 @@
+"""Weights are fetched whole and as published, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from engines.catalog import Entry, WeightFile, find
+from engines.weights import Store, WeightsError, ensure
+
+GRAPH = b"<net>" + bytes(range(256)) * 800  # several reads long
+CONSTANTS = bytes(range(255, -1, -1)) * 600
+NAMES = ("graph.xml", "graph.bin")
+Damage = Literal["cut", "cut chunk", "rubbish"]
+
+
+@dataclass
+class Site:
+    """A web server of files, some of which it fails to send."""
+
+    address: str
+    files: dict[str, bytes]
+    damaged: dict[str, Damage] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers proxies
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            site.asked.append(self.path)
+            data, damage = site.files.get(self.path), site.damaged.get(self.path)
+            if data is None:
+                self.send_error(404)
+            elif damage == "rubbish":
+                self.wfile.write(b"SSH-2.0-OpenSSH_9.9\r\n")
+            elif damage == "cut chunk":
+                chunk = f"{len(data):x}\r\n".encode() + data[: len(data) // 2]
+                self.send("Transfer-Encoding", "chunked", chunk)
+            else:
+                sent = data[: len(data) // 2] if damage == "cut" else data
+                self.send("Content-Length", str(len(data)), sent)
+
+        def send(self, name: str, value: str, body: bytes) -> None:
+            self.protocol_version = "HTTP/1.1"
+            self.close_connection = True
+            self.send_response(200)
+            self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        site = Site(f"http://127.0.0.1:{server.server_address[1]}", {})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield site
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address at which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def entry_at(address: str) -> Entry:
+    """A model of two small files that are published at `address`."""
+    files = tuple(
+        WeightFile(name, f"{address}/own/{name}", hashlib.sha256(data).hexdigest(), len(data))
+        for name, data in zip(NAMES, (GRAPH, CONSTANTS), strict=True)
+    )
+    real = find("lightweight-openpose-int8")
+    return replace(
+        real, name="small", files=files, network=replace(real.network, graph="graph.xml")
+    )
+
+
+def published(folder: str) -> dict[str, bytes]:
+    return {f"/{folder}/graph.xml": GRAPH, f"/{folder}/graph.bin": CONSTANTS}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    if not folder.exists():
+        return {}
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+WHOLE = {"graph.xml": GRAPH, "graph.bin": CONSTANTS}
+
+
+def folder_mirror(root: Path, files: dict[str, bytes]) -> str:
+    (root / "small").mkdir(parents=True)
+    for name, data in files.items():
+        (root / "small" / name).write_bytes(data)
+    return str(root)
+
+
+def test_a_mirror_folder_is_enough(tmp_path: Path, nowhere: str) -> None:
+    store = Store(tmp_path / "cache", folder_mirror(tmp_path / "mirror", WHOLE))
+    folder = ensure(entry_at(nowhere), store)
+    assert folder == tmp_path / "cache" / "small"
+    assert contents(folder) == WHOLE
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_mirror_address_is_enough(end: str, tmp_path: Path, site: Site, nowhere: str) -> None:
+    site.files = published("mirror/small")
+    store = Store(tmp_path, f"{site.address}/mirror{end}")
+    assert contents(ensure(entry_at(nowhere), store)) == WHOLE
+
+
+def test_without_a_mirror_a_file_comes_from_its_own_address(tmp_path: Path, site: Site) -> None:
+    site.files = published("own")
+    assert contents(ensure(entry_at(site.address), Store(tmp_path))) == WHOLE
+
+
+def test_the_mirror_goes_before_the_own_address(tmp_path: Path, site: Site) -> None:
+    site.files = published("own")
+    store = Store(tmp_path / "cache", folder_mirror(tmp_path / "mirror", WHOLE))
+    ensure(entry_at(site.address), store)
+    assert site.asked == []
+
+
+def test_progress_is_told_every_byte_up_to_the_size(tmp_path: Path, site: Site) -> None:
+    site.files = published("own")
+    told: dict[str, list[tuple[int, int]]] = {name: [] for name in NAMES}
+    ensure(
+        entry_at(site.address),
+        Store(tmp_path),
+        lambda name, done, total: told[name].append((done, total)),
+    )
+    for name, data in WHOLE.items():
+        done = [bytes_done for bytes_done, _ in told[name]]
+        assert {total for _, total in told[name]} == {len(data)}
+        assert done == sorted(set(done))
+        assert len(done) > 1
+        assert done[-1] == len(data)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [GRAPH[:-1] + b"?", GRAPH + b"?", GRAPH * 2, GRAPH[:-1], b""],
+    ids=["changed", "longer", "much longer", "shorter", "empty"],
+)
+@pytest.mark.parametrize("kind", ["folder", "address"])
+def test_a_file_that_is_not_the_published_one_is_refused(
+    kind: str, wrong: bytes, tmp_path: Path, site: Site, nowhere: str
+) -> None:
+    site.files = {"/small/graph.xml": wrong}
+    folder = folder_mirror(tmp_path / "mirror", {"graph.xml": wrong})
+    mirror = folder if kind == "folder" else site.address
+    with pytest.raises(WeightsError, match="not the published file"):
+        ensure(entry_at(nowhere), Store(tmp_path / "cache", mirror))
+    assert contents(tmp_path / "cache" / "small") == {}
+
+
+@pytest.mark.parametrize("damage", ["cut", "cut chunk", "rubbish"])
+def test_a_transfer_that_breaks_off_leaves_nothing_and_the_next_starts_anew(
+    damage: Damage, tmp_path: Path, site: Site
+) -> None:
+    site.files, site.damaged = published("own"), {"/own/graph.xml": damage}
+    store = Store(tmp_path)
+    with pytest.raises(WeightsError, match=r"graph\.xml"):
+        ensure(entry_at(site.address), store)
+    assert contents(tmp_path / "small") == {}
+
+    site.damaged.clear()
+    done: list[int] = []
+    ensure(entry_at(site.address), store, lambda *told: done.append(told[1]))
+    assert contents(tmp_path / "small") == WHOLE
+    assert done[0] < len(GRAPH) / 2
+
+
+def test_an_interrupted_pull_leaves_nothing(tmp_path: Path, site: Site) -> None:
+    def interrupt(name: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    site.files = published("own")
+    with pytest.raises(KeyboardInterrupt):
+        ensure(entry_at(site.address), Store(tmp_path), interrupt)
+    assert contents(tmp_path / "small") == {}
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    ["{folder}", "{folder}/absent", "{site}/absent", "{site}/cut", "{nowhere}", "http://a b"],
+)
+def test_a_broken_mirror_falls_back_to_the_own_address(
+    mirror: str, tmp_path: Path, site: Site, nowhere: str
+) -> None:
+    folder = folder_mirror(tmp_path / "mirror", {"graph.xml": b"wrong"})
+    site.files = published("own") | published("cut/small")
+    site.damaged = {"/cut/small/graph.xml": "cut", "/cut/small/graph.bin": "cut"}
+    address = mirror.format(folder=folder, site=site.address, nowhere=nowhere)
+    store = Store(tmp_path / "cache", address)
+    assert contents(ensure(entry_at(site.address), store)) == WHOLE
+
+
+def test_what_is_in_the_cache_is_not_fetched_again(tmp_path: Path, site: Site) -> None:
+    site.files = published("own")
+    entry, store = entry_at(site.address), Store(tmp_path)
+    assert not store.ready(entry)
+    ensure(entry, store)
+    assert store.ready(entry)
+    site.asked.clear()
+    ensure(entry, store)
+    assert site.asked == []
+
+
+@pytest.mark.parametrize("damaged", [b"?" + CONSTANTS[1:], CONSTANTS[:100], b""])
+def test_only_a_damaged_file_in_the_cache_is_fetched_again(
+    damaged: bytes, tmp_path: Path, site: Site
+) -> None:
+    site.files = published("own")
+    entry, store = entry_at(site.address), Store(tmp_path)
+    (ensure(entry, store) / "graph.bin").write_bytes(damaged)
+    site.asked.clear()
+    assert not store.ready(entry)
+    assert contents(ensure(entry, store)) == WHOLE
+    assert site.asked == ["/own/graph.bin"]
+
+
+def test_the_error_names_in_one_line_what_is_missing_and_how_to_bring_it(
+    tmp_path: Path, nowhere: str
+) -> None:
+    with pytest.raises(WeightsError) as failed:
+        ensure(entry_at(nowhere), Store(tmp_path / "cache", str(tmp_path / "mirror")))
+    message = str(failed.value)
+    assert "\n" not in message
+    for part in ("small lacks graph.xml", f"{nowhere}/own/graph.xml", "Connection refused"):
+        assert part in message
+    for part in ("POSEWIRE_MIRROR", "small/graph.xml", str(tmp_path / "cache" / "small")):
+        assert part in message
+
+
+def test_a_model_without_a_published_graph_says_how_to_build_it(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="posewire build lightweight-openpose --checkpoint"):
+        ensure(find("lightweight-openpose"), Store(tmp_path))
+
+
+def test_pulls_at_once_all_succeed(tmp_path: Path, site: Site) -> None:
+    site.files = published("own")
+    start = threading.Barrier(4)
+
+    def pull(_: int) -> dict[str, bytes]:
+        start.wait(10)
+        return contents_named(ensure(entry_at(site.address), Store(tmp_path)))
+
+    def contents_named(folder: Path) -> dict[str, bytes]:
+        return {name: (folder / name).read_bytes() for name in NAMES}
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(pull, range(4))) == [WHOLE] * 4
+    assert contents(tmp_path / "small") == WHOLE

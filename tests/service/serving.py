@@ -1,0 +1,170 @@
+"""The service without its process: a real estimator, called over HTTP in memory or real gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import httpx
+import numpy as np
+
+from engines.catalog import find
+from engines.geometry import Pixels
+from engines.model import Model
+from engines.people import People
+from engines.runtime.engine import Batch, Engine, Maps
+from engines.steps import Infer, Steps
+from service.admission import Admission, State
+from service.estimator import Estimator
+from service.images import ImageLimits
+from service.metrics import Metrics
+from service.pb.pose_pb2_grpc import PoseServiceStub, add_PoseServiceServicer_to_server
+from service.rest import create_app
+from service.rpc import PoseService
+from service.settings import Settings
+
+MODEL = "lightweight-openpose-int8"
+PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything between the wire and the engines."""
+
+    settings: Settings
+    admission: Admission
+    metrics: Metrics
+    estimator: Estimator
+
+    def count(self, name: str, **labels: str) -> float:
+        """The value of a metric; 0 when there is none with those labels."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+@contextmanager
+def service(model: Model, state: State = State.SERVING, **settings: Any) -> Iterator[Service]:
+    """Serves `model` with these settings; the engines stop at the end."""
+    chosen = Settings(**settings)
+    admission, metrics = Admission(chosen.max_images), Metrics()
+    limits = ImageLimits(chosen.max_bytes, chosen.max_pixels)
+    with ThreadPoolExecutor(2) as pool:
+        estimator = Estimator(limits, admission, metrics, pool)
+        estimator.add(model)
+        admission.state = state
+        try:
+            yield Service(chosen, admission, metrics, estimator)
+        finally:
+            estimator.close()
+
+
+@asynccontextmanager
+async def over_http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """Calls the HTTP application without a socket."""
+    app = create_app(service.estimator, service.admission, service.metrics, service.settings)
+    # A server answers a fault with the application's own 500, so the client shall see that too.
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://posewire") as client:
+        yield client
+
+
+@asynccontextmanager
+async def over_grpc(service: Service) -> AsyncIterator[PoseServiceStub]:
+    """Calls a gRPC server on a free port of this machine."""
+    server = grpc.aio.server()
+    servicer = PoseService(service.estimator, service.metrics, service.settings)
+    add_PoseServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call] # generated
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield PoseServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+    finally:
+        await server.stop(None)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets the event loop run until the condition holds; `TimeoutError` if it never does."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def lent(model: Model) -> Model:
+    """`model` with engines that stay open when a service stops, for the next test."""
+    engines = {name: Lent(engine) for name, engine in model.engines.items()}
+    return Model(model.entry, model.steps, engines)
+
+
+def model_of(engine: Engine, steps: Callable[[Pixels], Steps] | None = None) -> Model:
+    """A model that asks `engine` once an image and finds nobody."""
+    return Model(find(MODEL), steps or _nobody, {"network": engine})
+
+
+def _nobody(image: Pixels) -> Steps:
+    yield Infer("network", image[None, :8, :8])
+    return People.of(np.zeros((0, 18, 3), np.float32), np.zeros(0, np.float32))
+
+
+class Lent:
+    """Another's engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.max_batch = engine.max_batch
+
+    def infer(self, batch: Batch) -> Maps:
+        return self._engine.infer(batch)
+
+    def close(self) -> None:
+        pass
+
+
+class Gate:
+    """An engine that answers only once it is opened."""
+
+    max_batch = 1
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.calls = 0
+
+    def infer(self, batch: Batch) -> Maps:
+        self.calls += 1
+        if not self.opened.wait(PATIENCE_S):
+            raise TimeoutError("the test never opened the gate")
+        return {"maps": np.zeros((len(batch), 1), np.float32)}
+
+    def close(self) -> None:
+        pass
+
+
+class Failing:
+    """An engine that raises what it is given."""
+
+    max_batch = 1
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def infer(self, batch: Batch) -> Maps:
+        raise self._error
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def gated(**settings: Any) -> Iterator[tuple[Service, Gate]]:
+    """A service whose only engine waits; it is opened at the end, so that its thread can stop."""
+    gate = Gate()
+    with service(model_of(gate), **settings) as running:
+        try:
+            yield running, gate
+        finally:
+            gate.opened.set()

@@ -1,0 +1,154 @@
+"""Every setting comes from the environment or a flag, is checked, and says what it means."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+NAMES = tuple(Settings.model_fields)
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without settings."""
+    for name in [name for name in os.environ if name.upper().startswith("POSEWIRE_")]:
+        monkeypatch.delenv(name)
+
+
+def test_the_defaults_serve_the_contracts_ports_and_limits() -> None:
+    settings = Settings()
+    assert settings.models == ("lightweight-openpose-int8",)
+    assert (settings.http_port, settings.grpc_port) == (8000, 9000)
+    assert settings.max_pixels == 40_000_000
+    assert settings.max_bytes == 16 * 2**20
+    assert settings.mirror is None
+    assert settings.cache.name == "posewire"
+    assert settings.max_delay_ms == 0
+
+
+def test_a_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSEWIRE_MODELS", "one, two,")
+    monkeypatch.setenv("POSEWIRE_CACHE", "somewhere/else")
+    monkeypatch.setenv("POSEWIRE_HEIGHT", "256")
+    monkeypatch.setenv("POSEWIRE_MAX_DELAY_MS", "2.5")
+    settings = Settings()
+    assert settings.models == ("one", "two")
+    assert settings.cache == Path("somewhere/else")
+    assert settings.height == 256
+    assert settings.max_delay_ms == 2.5
+
+
+def test_a_flag_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSEWIRE_HTTP_PORT", "1111")
+    monkeypatch.setenv("POSEWIRE_GRPC_PORT", "2222")
+    settings = Settings.from_flags(["--http-port", "3333"])
+    assert (settings.http_port, settings.grpc_port) == (3333, 2222)
+
+
+@pytest.mark.parametrize(
+    ("flags", "models"),
+    [
+        (["--models", "one,two"], ("one", "two")),
+        (["--models=one"], ("one",)),
+        (["--models", "one", "--models", "two"], ("one", "two")),
+        ([], ("lightweight-openpose-int8",)),
+    ],
+)
+def test_models_are_separated_by_commas(flags: list[str], models: tuple[str, ...]) -> None:
+    assert Settings.from_flags(flags).models == models
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_has_a_flag(name: str) -> None:
+    shown = {name: value for name, value, _ in Settings().described()}[f"POSEWIRE_{name.upper()}"]
+    flag = f"--{name.replace('_', '-')}"
+    assert Settings.from_flags([flag, shown or "64"])
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("models", ""),
+        ("models", ","),
+        ("height", "0"),
+        ("height", "tall"),
+        ("http_port", "65536"),
+        ("grpc_port", "-1"),
+        ("threads", "-1"),
+        ("max_batch", "0"),
+        ("max_delay_ms", "-1"),
+        ("max_images", "0"),
+        ("max_bytes", "16MB"),
+        ("timeout", "0"),
+        ("grace", "soon"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_setting(
+    name: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"POSEWIRE_{name.upper()}", wrong)
+    with pytest.raises(ValidationError) as failed:
+        Settings()
+    assert [problem["loc"] for problem in failed.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize("name", ["max_delay_ms", "timeout", "grace"])
+def test_a_time_is_a_finite_number(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"POSEWIRE_{name.upper()}", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_an_unknown_flag_ends_with_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        Settings.from_flags(["--htpp-port", "80"])
+    assert ended.value.code == 2
+    assert "--htpp-port" in capsys.readouterr().err
+
+
+def test_the_help_lists_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        Settings.from_flags(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    for name in NAMES:
+        assert f"--{name.replace('_', '-')}" in shown
+
+
+def test_every_setting_is_described_in_a_sentence() -> None:
+    described = list(Settings().described())
+    assert [name for name, _, _ in described] == [f"POSEWIRE_{name.upper()}" for name in NAMES]
+    assert all(text.endswith(".") for _, _, text in described)
+
+
+def test_a_process_with_the_environment_of_settings_has_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings(
+        models=("one", "two"),
+        height=256,
+        cache=Path("a folder") / "x",
+        mirror="http://127.0.0.1/weights",
+        http_port=0,
+        threads=3,
+        max_delay_ms=1.5,
+        grace=0,
+    )
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == settings
+
+
+def test_what_is_unset_stays_unset_in_the_environment() -> None:
+    assert not {"POSEWIRE_HEIGHT", "POSEWIRE_MIRROR"} & Settings().environment().keys()
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().height = 64  # type: ignore[misc] # what is tested

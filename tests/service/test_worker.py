@@ -1,0 +1,239 @@
+"""Callers share batches, and each is answered for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from engines.runtime.engine import Batch, Maps
+from service.errors import DeadlineError, InternalError, UnavailableError
+from service.worker import Answer, Worker
+
+PATIENCE_S = 10.0
+POISON = 13
+
+
+@dataclass
+class Engine:
+    """Answers a picture with the colour of its first pixel; can be held up, and poisoned."""
+
+    max_batch: int = 4
+    batches: list[list[int]] = field(default_factory=list)
+    closed: bool = False
+    entered: threading.Event = field(default_factory=threading.Event)
+    held: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.held.set()
+
+    def infer(self, batch: Batch) -> Maps:
+        self.entered.set()
+        assert self.held.wait(PATIENCE_S)
+        colours = batch[:, 0, 0, 0]
+        self.batches.append(colours.tolist())
+        if POISON in colours:
+            raise RuntimeError("a fault of the driver")
+        return {"colour": colours.astype(np.float32)[:, None], "pixels": batch.astype(np.float32)}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def sizes() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def worker(engine: Engine, sizes: list[int]) -> Iterator[Worker]:
+    worker = Worker("engine-test", engine, 0.0, sizes.append)
+    yield worker
+    engine.held.set()
+    if worker.alive:
+        worker.close()
+
+
+def pictures(*colours: int, side: int = 2) -> Batch:
+    return np.stack([np.full((side, side, 3), colour, np.uint8) for colour in colours])
+
+
+def soon(seconds: float = PATIENCE_S) -> float:
+    return time.monotonic() + seconds
+
+
+def colours(answer: Answer) -> list[int]:
+    return answer.maps["colour"][:, 0].astype(int).tolist()
+
+
+async def occupied(worker: Worker, engine: Engine) -> asyncio.Task[Answer]:
+    """A request that keeps the engine until `engine.held` is set."""
+    engine.held.clear()
+    engine.entered.clear()
+    task = asyncio.create_task(worker.infer(pictures(0), soon()))
+    assert await asyncio.to_thread(engine.entered.wait, PATIENCE_S)
+    return task
+
+
+async def queued(worker: Worker, *batches: Batch) -> list[asyncio.Task[Answer]]:
+    """Requests that wait behind what occupies the engine."""
+    before = len(worker)
+    tasks = [asyncio.create_task(worker.infer(batch, soon())) for batch in batches]
+    await asyncio.sleep(0)  # lets them enter the queue
+    assert len(worker) == before + sum(map(len, batches))
+    return tasks
+
+
+async def test_a_picture_is_answered_with_its_maps_and_times(worker: Worker) -> None:
+    answer = await worker.infer(pictures(7), soon())
+    assert colours(answer) == [7]
+    assert answer.maps["pixels"].shape == (1, 2, 2, 3)
+    assert 0 <= answer.queued < PATIENCE_S
+    assert 0 <= answer.inferred < PATIENCE_S
+
+
+async def test_callers_of_a_shared_batch_get_their_own_maps(
+    worker: Worker, engine: Engine, sizes: list[int]
+) -> None:
+    first = await occupied(worker, engine)
+    others = await queued(worker, pictures(1), pictures(2, 3), pictures(4))
+    engine.held.set()
+    answers = await asyncio.gather(first, *others)
+    assert [colours(answer) for answer in answers] == [[0], [1], [2, 3], [4]]
+    assert engine.batches == [[0], [1, 2, 3, 4]]
+    assert sizes == [1, 4]
+    assert len(worker) == 0
+    for one in answers[1:]:
+        for other in answers[1:]:
+            same = np.shares_memory(one.maps["pixels"], other.maps["pixels"])
+            assert same == (one is other)
+
+
+async def test_pictures_of_different_sizes_do_not_share_a_batch(
+    worker: Worker, engine: Engine
+) -> None:
+    first = await occupied(worker, engine)
+    others = await queued(worker, pictures(1), pictures(2, side=4), pictures(3))
+    engine.held.set()
+    answers = await asyncio.gather(first, *others)
+    assert [colours(answer) for answer in answers] == [[0], [1], [2], [3]]
+    assert engine.batches == [[0], [1, 3], [2]]
+
+
+async def test_more_pictures_than_a_batch_holds_are_run_in_several_calls(
+    worker: Worker, engine: Engine, sizes: list[int]
+) -> None:
+    answer = await worker.infer(pictures(*range(1, 10)), soon())
+    assert colours(answer) == list(range(1, 10))
+    assert answer.maps["pixels"].shape == (9, 2, 2, 3)
+    assert engine.batches == [[1, 2, 3, 4], [5, 6, 7, 8], [9]]
+    assert all(size <= engine.max_batch for size in sizes), "what the engine was given at once"
+
+
+async def test_an_engine_that_raises_fails_that_batch_only(
+    worker: Worker, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = await occupied(worker, engine)
+    others = await queued(worker, pictures(POISON), pictures(2), pictures(3, side=4))
+    engine.held.set()
+    results = await asyncio.gather(first, *others, return_exceptions=True)
+    assert [type(result) for result in results] == [Answer, InternalError, InternalError, Answer]
+    assert results[1] is not results[2], "each caller may add its own traceback"
+    assert "a fault of the driver" not in str(results[1])
+    assert "a fault of the driver" in caplog.text
+    assert worker.alive
+    assert colours(await worker.infer(pictures(5), soon())) == [5]
+
+
+async def test_pictures_of_callers_who_left_never_reach_the_engine(
+    worker: Worker, engine: Engine
+) -> None:
+    first = await occupied(worker, engine)
+    left, stayed = await queued(worker, pictures(1), pictures(2))
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    engine.held.set()
+    await asyncio.gather(first, stayed)
+    assert engine.batches == [[0], [2]]
+
+
+async def test_a_caller_may_leave_while_the_engine_runs_its_picture(
+    worker: Worker, engine: Engine
+) -> None:
+    first = await occupied(worker, engine)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    engine.held.set()
+    assert colours(await worker.infer(pictures(5), soon())) == [5]
+
+
+async def test_a_picture_whose_deadline_passed_never_reaches_the_engine(
+    worker: Worker, engine: Engine
+) -> None:
+    with pytest.raises(DeadlineError):
+        await worker.infer(pictures(1), soon(-1))
+    assert colours(await worker.infer(pictures(2), soon())) == [2]
+    assert engine.batches == [[2]]
+
+
+async def test_closing_answers_what_waits_and_ends_after_the_current_batch(
+    worker: Worker, engine: Engine
+) -> None:
+    first = await occupied(worker, engine)
+    (waits,) = await queued(worker, pictures(1))
+    closing = asyncio.create_task(asyncio.to_thread(worker.close))
+    with pytest.raises(UnavailableError):
+        await waits
+    assert not engine.closed
+    engine.held.set()
+    assert colours(await first) == [0]
+    await closing
+    assert engine.closed
+    assert not worker.alive
+    assert engine.batches == [[0]]
+
+
+async def test_a_closed_worker_refuses(worker: Worker) -> None:
+    worker.close()
+    with pytest.raises(UnavailableError):
+        await worker.infer(pictures(1), soon())
+
+
+async def test_an_idle_worker_wakes_for_a_late_request(worker: Worker) -> None:
+    for colour in (1, 2, 3):
+        assert colours(await worker.infer(pictures(colour), soon())) == [colour]
+
+
+async def test_with_a_delay_a_batch_waits_for_company(engine: Engine, sizes: list[int]) -> None:
+    worker = Worker("engine-test", engine, PATIENCE_S, sizes.append)
+    calls = (worker.infer(pictures(colour), soon(60)) for colour in (1, 2, 3, 4))
+    answers = await asyncio.gather(*calls)
+    worker.close()
+    assert [colours(answer) for answer in answers] == [[1], [2], [3], [4]]
+    assert sizes == [4]
+
+
+def test_a_loop_that_ended_does_not_stop_the_engine(worker: Worker, engine: Engine) -> None:
+    async def leave() -> None:
+        (await occupied(worker, engine)).cancel()
+
+    asyncio.run(leave())
+    engine.held.set()
+
+    async def ask() -> list[int]:
+        async with asyncio.timeout(1):
+            return colours(await worker.infer(pictures(5), soon()))
+
+    assert asyncio.run(ask()) == [5]
