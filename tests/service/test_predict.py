@@ -1,0 +1,125 @@
+"""Files are found, predicted, drawn and told one by one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.model import Model
+from service.errors import BadImageError, ImageTooLargeError
+from service.predict import Predictor, pictures
+from service.settings import Settings
+from tests.service.pictures import encode, picture
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory: pytest.TempPathFactory, astronaut: bytes) -> Path:
+    path = tmp_path_factory.mktemp("photographs") / "astronaut.jpg"
+    path.write_bytes(astronaut)
+    return path
+
+
+def predictor(
+    model: Model, out: Path | None = None, min_score: float = 0.0, max_bytes: int = 2**20
+) -> Predictor:
+    return Predictor(model, Settings(max_bytes=max_bytes), out, min_score)
+
+
+def test_a_folder_stands_for_the_pictures_in_it(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "c.webp", "d.bmp", "e.jpeg", "notes.txt", "film.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "f.jpg").touch()
+    found = [path.name for path in pictures([tmp_path])]
+    assert found == ["a.png", "b.JPG", "c.webp", "d.bmp", "e.jpeg"]
+
+
+def test_a_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    named = [tmp_path / "notes.txt", tmp_path, tmp_path / "absent"]
+    assert list(pictures(named)) == [named[0], tmp_path / "a.png", named[2]]
+
+
+def test_a_prediction_is_one_line_of_the_native_json(model: Model, photograph: Path) -> None:
+    line = predictor(model).predict(photograph).as_json()
+    told = json.loads(line)
+    assert "\n" not in line
+    assert told["path"] == str(photograph)
+    assert (told["model"], told["skeleton"]) == (model.entry.name, "openpose-18")
+    assert told["image"] == {"width": 512, "height": 512}
+    (person,) = told["people"]
+    assert len(person["keypoints"]) == 18
+    assert len(person["box"]) == 4
+    assert told["timings_ms"]["total"] > 0
+
+
+def test_people_are_drawn_on_a_copy_in_the_folder(
+    model: Model, photograph: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "folder"
+    before = photograph.read_bytes()
+    done = predictor(model, out).predict(photograph)
+    assert done.drawn == out / "astronaut.jpg"
+    assert done.as_text() == f"{photograph}: 1 person, drawn in {done.drawn}"
+    drawn = cv2.imread(str(done.drawn))
+    original = cv2.imread(str(photograph))
+    assert drawn is not None
+    assert original is not None
+    assert drawn.shape == original.shape
+    changed = np.abs(drawn.astype(int) - original).max(axis=2) > 100
+    assert changed[100:150, 150:300].any(), "her face"
+    assert not changed[:60].any(), "above her"
+    assert photograph.read_bytes() == before
+
+
+def test_without_a_folder_nothing_is_drawn(model: Model, photograph: Path) -> None:
+    done = predictor(model).predict(photograph)
+    assert done.drawn is None
+    assert done.as_text() == f"{photograph}: 1 person"
+
+
+def test_people_below_the_score_are_left_out(model: Model, photograph: Path) -> None:
+    done = predictor(model, min_score=0.99).predict(photograph)
+    assert done.as_text() == f"{photograph}: 0 people"
+
+
+def test_pictures_of_the_same_name_are_drawn_beside_each_other(
+    model: Model, tmp_path: Path
+) -> None:
+    files = [tmp_path / folder / name for folder in "ab" for name in ("x.png", "x.bmp")]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(encode(picture(), {".png": "PNG", ".bmp": "BMP"}[file.suffix]))
+    one = predictor(model, tmp_path / "out")
+    drawn = [one.predict(file).drawn for file in files]
+    assert len(set(drawn)) == len(files)
+    assert len(list((tmp_path / "out").iterdir())) == len(files)
+
+
+def test_a_picture_is_never_drawn_over_itself(
+    model: Model, astronaut: bytes, tmp_path: Path
+) -> None:
+    original = tmp_path / "astronaut.jpg"
+    original.write_bytes(astronaut)
+    done = predictor(model, tmp_path).predict(original)
+    assert original.read_bytes() == astronaut
+    assert done.drawn not in (None, original)
+
+
+def test_what_is_no_picture_is_an_error_of_its_own(model: Model, tmp_path: Path) -> None:
+    one = predictor(model, tmp_path / "out")
+    (tmp_path / "notes.txt").write_text("not a picture")
+    with pytest.raises(BadImageError):
+        one.predict(tmp_path / "notes.txt")
+    with pytest.raises(FileNotFoundError):
+        one.predict(tmp_path / "absent.jpg")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_limits_are_those_of_the_settings(model: Model, photograph: Path) -> None:
+    with pytest.raises(ImageTooLargeError):
+        predictor(model, max_bytes=1000).predict(photograph)
