@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -74,7 +75,7 @@ def _fetch(entry: Entry, file: WeightFile, store: Store, progress: Progress | No
         try:
             with _open(source) as stream:
                 _write(stream, store.folder(entry) / file.name, file, progress)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             failures.append(f"{source}: {_reason(error)}")
         else:
             return

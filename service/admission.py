@@ -69,4 +69,5 @@ class Admission:
 
     def _wait(self) -> int:
         """Seconds until what is inside is likely done."""
-        return math.ceil(min(60.0, self.inside / self._rate)) if self._rate > 0 else 1
+        likely = self.inside / self._rate if self._rate > 0 else 0.0
+        return max(1, math.ceil(min(60.0, likely)))

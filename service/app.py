@@ -70,9 +70,10 @@ class App:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._stop.set)
         await self._set_health(serving=False)
+        listening = self._listen()  # first, since nothing has to be undone if it fails
         rpc = await self._start_rpc()
         http = self._http_server()
-        serving = asyncio.create_task(http.serve([self._listen()]))
+        serving = asyncio.create_task(http.serve([listening]))
         stopping = asyncio.create_task(self._stop.wait())
         starting = asyncio.create_task(self._start_models())
         try:

@@ -2,7 +2,7 @@
 
 The engine pulls. When it is free it takes what waits, up to its largest batch, at once;
 with `max_delay` it waits until the batch is full or its oldest entry has waited that
-long. Pictures of different shapes never share a batch.
+long, or half of the time that a caller gave. Pictures of different shapes never share a batch.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class BatchQueue(Generic[T]):
         if not self._waiting:
             return Pull([], expired, None)
         batch = self._head()
-        ready_at = batch[0].queued_at + self._max_delay
+        ready_at = min(self._ready_at(entry) for entry in batch)
         if sum(entry.size for entry in batch) < self._max_batch and ready_at > now:
             return Pull([], expired, ready_at - now)
         taken = {id(entry) for entry in batch}
@@ -83,6 +83,10 @@ class BatchQueue(Generic[T]):
         waiting = list(self._waiting)
         self._waiting.clear()
         return waiting
+
+    def _ready_at(self, entry: Entry[T]) -> float:
+        """When it need not wait for company any longer: with time left to be inferred in."""
+        return entry.queued_at + min(self._max_delay, (entry.deadline - entry.queued_at) / 2)
 
     def _drop(self, now: float) -> list[Entry[T]]:
         """Takes out entries whose caller has gone or whose deadline has passed: the latter."""

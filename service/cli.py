@@ -5,29 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from engines.catalog import UnknownModelError, catalog, find
+from engines.catalog import catalog, find
 from engines.model import Model, load
-from engines.weights import Store, WeightsError, ensure
+from engines.weights import Store, ensure
+from service.console import downloads, failing, say, tracked
 from service.errors import ServiceError
-from service.progress import downloads
 from service.settings import Settings
 
-T = TypeVar("T")
-
-MISSING_WEIGHTS = 3  # exit status
-WRONG_USE = 2
 _DEFAULT = Settings.model_fields["models"].default[0]
 
 app = typer.Typer(
@@ -58,7 +49,7 @@ def serve(context: typer.Context) -> None:
     """Serve HTTP and gRPC until SIGTERM; `posewire serve --help` lists every setting."""
     from service.app import serve as run_service  # noqa: PLC0415 - the other commands need no server
 
-    with _failing():
+    with failing():
         settings = Settings.from_flags(context.args)
         log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
         logging.basicConfig(level=logging.INFO, format=log_format, stream=sys.stderr)
@@ -71,7 +62,7 @@ def serve(context: typer.Context) -> None:
 @app.command(context_settings=_FLAGS)
 def config(context: typer.Context) -> None:
     """Print every setting, as environment variables."""
-    with _failing():
+    with failing():
         settings = Settings.from_flags(context.args)
     for name, value, description in settings.described():
         typer.echo(f"# {description}\n{name}={value}")
@@ -80,7 +71,7 @@ def config(context: typer.Context) -> None:
 @app.command()
 def models(as_json: _Json = False) -> None:
     """List the models, their accuracy, licence and source, and whether their weights are here."""
-    with _failing():
+    with failing():
         store = _store(Settings())
     rows = [
         {
@@ -112,7 +103,7 @@ def models(as_json: _Json = False) -> None:
 @app.command()
 def pull(name: _Name) -> None:
     """Fetch a model's weights into the cache, from POSEWIRE_MIRROR or their own address."""
-    with _failing():
+    with failing():
         with downloads(name) as progress:
             folder = ensure(find(name), _store(Settings()), progress)
         typer.echo(f"{name} is in {folder}")
@@ -124,7 +115,7 @@ def build(
     checkpoint: Annotated[Path, typer.Option(help="The authors' checkpoint, or one like it.")],
 ) -> None:
     """Make a model's graph from its PyTorch checkpoint, in the cache (needs posewire[torch])."""
-    with _failing():
+    with failing():
         from engines.build import build as build_graph  # noqa: PLC0415 - needs torch
 
         typer.echo(f"{name} is in {build_graph(find(name), checkpoint, _store(Settings()))}")
@@ -145,21 +136,21 @@ def predict(
     """Find the people in pictures: draw them, or print them as JSON."""
     from service.predict import Predictor, pictures  # noqa: PLC0415
 
-    with _failing():
+    with failing():
         settings = Settings()
         out = out if out or as_json else Path("poses")
-        files = list(pictures(paths))
+        files = pictures(paths)
         predictor = Predictor(_load(model, height, settings), settings, out, min_score)
         failed = False
-        for file in _tracked(files, "predicting"):
+        for file in tracked(files, "predicting"):
             try:
                 done = predictor.predict(file)
             except (ServiceError, OSError) as error:
                 failed = True
-                _say(f"{file}: {error}")
+                say(f"{file}: {error}")
             else:
                 typer.echo(done.as_json() if as_json else done.as_text())
-    raise typer.Exit(int(failed or not files))
+    raise typer.Exit(int(failed))
 
 
 @app.command("eval")
@@ -176,13 +167,13 @@ def evaluate(
     """Measure COCO keypoint AP."""
     from service.evaluate import evaluate as measure  # noqa: PLC0415
 
-    with _failing():
+    with failing():
         if boxes is not None:
             raise ValueError(
                 f"{model} finds people by itself and takes no boxes; leave out --boxes"
             )
         loaded = _load(model, height, Settings())
-        figures = measure(loaded, annotations, images, lambda all_: _tracked(all_, "evaluating"))
+        figures = measure(loaded, annotations, images, lambda all_: tracked(all_, "evaluating"))
     named = {"model": model, "height": loaded.entry.input.height, **figures}
     if as_json:
         typer.echo(json.dumps(named))
@@ -202,11 +193,11 @@ def bench(
     """Measure images a second: the engine alone, in process, HTTP, gRPC and a gRPC stream."""
     from service.bench.run import run as measure  # noqa: PLC0415
 
-    with _failing():
+    with failing():
         settings = Settings(models=(model,), height=height)
         with downloads(model) as progress:
             ensure(find(model), _store(settings), progress)
-        figures = measure(settings, images, seconds, concurrency, _say)
+        figures = measure(settings, images, seconds, concurrency, say)
     if as_json:
         typer.echo(json.dumps(figures))
         return
@@ -232,34 +223,3 @@ def _load(name: str, height: int | None, settings: Settings) -> Model:
 
 def _store(settings: Settings) -> Store:
     return Store(settings.cache, settings.mirror)
-
-
-@contextmanager
-def _failing() -> Iterator[None]:
-    """What a user can mend is one line on standard error and an exit status, not a traceback."""
-    try:
-        yield
-    except WeightsError as error:
-        _say(str(error))
-        raise typer.Exit(MISSING_WEIGHTS) from error
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "POSEWIRE_" + "_".join(map(str, problem["loc"])).upper()
-            _say(f"{name}: {problem['msg']}, not {problem['input']!r}")
-        raise typer.Exit(WRONG_USE) from error
-    except ModuleNotFoundError as error:
-        _say(f"{error.name} is not installed; run: pip install 'posewire[torch]'")
-        raise typer.Exit(WRONG_USE) from error
-    except (UnknownModelError, SettingsError, OSError, ValueError) as error:
-        _say(str(error))
-        raise typer.Exit(WRONG_USE) from error
-
-
-def _say(text: str) -> None:
-    typer.echo(f"posewire: {text}", err=True)
-
-
-def _tracked(items: Sequence[T], what: str) -> Iterable[T]:
-    """The same items, with a progress bar where there is a terminal for it."""
-    console = Console(stderr=True)
-    return track(items, what, console=console, transient=True, disable=not console.is_terminal)

@@ -7,6 +7,7 @@ moves messages. Every network has its own queue, so crops of many requests share
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -22,46 +23,21 @@ from engines.people import People
 from engines.runtime.engine import Maps
 from engines.steps import Infer, Steps
 from service.admission import Admission
-from service.errors import DeadlineError, OverloadedError, UnavailableError, UnknownModelError
+from service.errors import (
+    DeadlineError,
+    InternalError,
+    OverloadedError,
+    ServiceError,
+    UnavailableError,
+    UnknownModelError,
+)
+from service.estimate import Estimate, Query
 from service.images import ImageLimits, decode
 from service.metrics import Metrics
 from service.worker import Worker
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to find in an image.
-
-    Attributes:
-        model: its name; empty for the default one.
-        deadline: of `time.monotonic`.
-        min_score: people below it are left out.
-        max_people: the best ones are kept; None keeps all.
-        keep_image: whether the estimate is to carry the decoded image.
-    """
-
-    model: str
-    deadline: float
-    min_score: float = 0.0
-    max_people: int | None = None
-    keep_image: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The people of one image, (height, width) pixels as displayed.
-
-    `timings_ms` has decode, prepare, queue, infer, group and total.
-    """
-
-    entry: Entry
-    width: int
-    height: int
-    people: People
-    timings_ms: Mapping[str, float]
-    image: Pixels | None = None
+log = logging.getLogger("posewire")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +137,11 @@ class Estimator:
         except (OverloadedError, UnavailableError) as error:
             self._metrics.shed.labels(error.code).inc()
             raise
+        except ServiceError:
+            raise
+        except Exception as error:
+            log.exception("a fault on an image for %s", query.model or "the default model")
+            raise InternalError("A fault of the service: see its log.") from error
         self._observe(estimate)
         return estimate
 

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
+from engines.geometry import Pixels
 from engines.model import Model, run
 from engines.people import People
+from service.errors import ServiceError
 from service.images import ImageLimits, decode
 
 # COCOeval's `stats`, https://cocodataset.org/#keypoints-eval
+_VALUES = 3 * 17  # x, y and visibility of each keypoint
 _STATS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
 
@@ -37,25 +40,46 @@ def evaluate(
         nothing to measure); the number of images, and of people found.
 
     Raises:
-        OSError: a file is missing. ValueError: the annotations are not COCO's keypoints.
+        OSError: a file is missing. ValueError: the annotations are not COCO's keypoints,
+            or a picture cannot be decoded; names it.
     """
     truth = _read(annotations)
     results: list[dict[str, Any]] = []
     for picture in track(truth["images"]):
-        image = decode((images / picture["file_name"]).read_bytes(), ImageLimits())
-        results += _results(picture["id"], run(model, image), model.entry.skeleton.coco)
+        people = run(model, _decode(images / picture["file_name"]))
+        results += _results(picture["id"], people, model.entry.skeleton.coco)
     stats = _score(truth, results) if results else dict.fromkeys(_STATS, 0.0)
     return {**stats, "images": len(truth["images"]), "people": len(results)}
+
+
+def _decode(path: Path) -> Pixels:
+    try:
+        return decode(path.read_bytes(), ImageLimits())
+    except ServiceError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _read(annotations: Path) -> dict[str, Any]:
     try:
         truth = json.loads(annotations.read_text("utf-8"))
-        if not all("keypoints" in person for person in truth["annotations"]) or not truth["images"]:
-            raise KeyError("keypoints")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{annotations} is not a COCO person keypoints file: {error}") from error
+        complete = (
+            truth["images"]
+            and truth["categories"]
+            and all({"id", "file_name"} <= picture.keys() for picture in truth["images"])
+            and all(len(person["keypoints"]) == _VALUES for person in truth["annotations"])
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _not_coco(annotations) from error
+    if not complete:
+        raise _not_coco(annotations)
     return dict(truth)
+
+
+def _not_coco(annotations: Path) -> ValueError:
+    return ValueError(
+        f"{annotations} is not a COCO person keypoints file; it needs images (id, file_name), "
+        f"categories, and annotations with {_VALUES} keypoint values"
+    )
 
 
 def _results(image_id: int, people: People, coco: tuple[int, ...]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from engines.catalog import Entry
 from engines.people import Floats
 from service.errors import BadParameterError
-from service.estimator import Estimate
+from service.estimate import Estimate
 from service.schemas import (
     Answer,
     CocoPose,
@@ -68,7 +68,7 @@ def coco(estimate: Estimate, image_id: int | str) -> list[CocoPose]:
     return [
         CocoPose(image_id=image_id, keypoints=points, bbox=box, score=score)
         for points, box, score in zip(
-            keypoints.reshape(len(people), -1).tolist(),
+            [person.ravel().tolist() for person in keypoints],
             _plain(people.boxes, _PIXEL_DECIMALS),
             _plain(people.scores, _SCORE_DECIMALS),
             strict=True,
@@ -79,9 +79,11 @@ def coco(estimate: Estimate, image_id: int | str) -> list[CocoPose]:
 def openpose(estimate: Estimate) -> OpenPosePoses:
     """OpenPose's JSON 1.3, in the order of the model's own skeleton."""
     people = estimate.people
-    flat = _rounded(people.keypoints).reshape(len(people), -1)
     return OpenPosePoses(
-        people=[OpenPosePerson(pose_keypoints_2d=points) for points in flat.tolist()]
+        people=[
+            OpenPosePerson(pose_keypoints_2d=keypoints.ravel().tolist())
+            for keypoints in _rounded(people.keypoints)
+        ]
     )
 
 

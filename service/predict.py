@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from engines.drawing import draw
 from engines.geometry import Pixels
 from engines.model import Model, run
 from engines.people import People
-from service.estimator import Estimate
+from service.estimate import Estimate
 from service.formats import native
 from service.images import ImageLimits, decode, encode
 from service.settings import Settings
@@ -20,13 +20,22 @@ from service.settings import Settings
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 
-def pictures(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files among `paths`, and the pictures directly in the folders among them."""
+def pictures(paths: Iterable[Path]) -> list[Path]:
+    """The files among `paths`, and the pictures directly in the folders among them.
+
+    Raises:
+        ValueError: a folder has none.
+    """
+    found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            yield from sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-        else:
-            yield path
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise ValueError(f"{path} has no pictures ({', '.join(sorted(SUFFIXES))})")
+        found += inside
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,8 @@ class Predictor:
             return None
         self._out.mkdir(parents=True, exist_ok=True)
         target = self._out / f"{path.stem}.jpg"
-        while target in self._taken:  # files of the same name from several folders
+        # The picture itself may lie there, or files of the same name from several folders.
+        while target in self._taken or target.resolve() == path.resolve():
             target = target.with_stem(f"{target.stem}_")
         self._taken.add(target)
         target.write_bytes(encode(draw(image, people, self._model.entry.skeleton)))

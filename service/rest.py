@@ -9,14 +9,16 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Request, Response
+from fastapi import Query as Params
 from fastapi_offline import FastAPIOffline
 from pydantic import TypeAdapter
 
 from engines.drawing import draw
-from service import estimator, formats, http_errors
+from service import formats, http_errors
 from service.admission import Admission, State
 from service.errors import BadParameterError, CallerGoneError, DeadlineError, ServiceError
+from service.estimate import Estimate, Query
 from service.estimator import Estimator
 from service.http_body import Upload, read_upload
 from service.images import encode
@@ -77,22 +79,20 @@ class Rest:
         self._metrics = metrics
         self._settings = settings
 
-    async def poses(self, request: Request, query: Annotated[PoseQuery, Query()]) -> Response:
+    async def poses(self, request: Request, query: Annotated[PoseQuery, Params()]) -> Response:
         """The people in one image, or a list for several images."""
 
-        async def one(index: int, data: bytes, asked: estimator.Query) -> Answer:
+        async def one(index: int, data: bytes, asked: Query) -> Answer:
             estimate = await self._estimator.estimate(data, asked)
             return formats.as_format(estimate, query.format, index)
 
-        async def entry(index: int, data: bytes, asked: estimator.Query) -> Answer | ErrorAnswer:
+        async def entry(index: int, data: bytes, asked: Query) -> Answer | ErrorAnswer:
             try:
                 return await one(index, data, asked)
             except ServiceError as error:
                 return http_errors.body(error)
 
-        async def answer(
-            upload: Upload, asked: estimator.Query
-        ) -> Answer | list[Answer | ErrorAnswer]:
+        async def answer(upload: Upload, asked: Query) -> Answer | list[Answer | ErrorAnswer]:
             if not upload.many:
                 return await one(0, upload.images[0], asked)
             entries = (entry(index, data, asked) for index, data in enumerate(upload.images))
@@ -101,10 +101,10 @@ class Rest:
         answers = await self._answer(request, query, answer)
         return Response(_Answers.dump_json(answers), media_type="application/json")
 
-    async def render(self, request: Request, query: Annotated[PeopleQuery, Query()]) -> Response:
+    async def render(self, request: Request, query: Annotated[PeopleQuery, Params()]) -> Response:
         """The picture with its people drawn, as JPEG."""
 
-        async def answer(upload: Upload, asked: estimator.Query) -> bytes:
+        async def answer(upload: Upload, asked: Query) -> bytes:
             if upload.many:
                 raise BadParameterError("One picture is drawn at a time: send a single image.")
             asked = replace(asked, keep_image=True)
@@ -147,7 +147,7 @@ class Rest:
         self,
         request: Request,
         query: PeopleQuery,
-        answer: Callable[[Upload, estimator.Query], Coroutine[Any, Any, T]],
+        answer: Callable[[Upload, Query], Coroutine[Any, Any, T]],
     ) -> T:
         """What `answer` makes of the images in a request; counts it, and minds its deadline."""
         with self._metrics.request("http", self._estimator.label(query.model)):
@@ -160,7 +160,7 @@ class Rest:
                 raise DeadlineError(
                     "The deadline passed before all of the request came: allow more time."
                 ) from None
-            asked = estimator.Query(query.model, deadline, query.min_score, query.max_people)
+            asked = Query(query.model, deadline, query.min_score, query.max_people)
             return await _unless_gone(request, answer(upload, asked))
 
     def _deadline(self, request: Request) -> float:
@@ -210,7 +210,7 @@ def create_app(
     return app
 
 
-def _drawn(estimate: estimator.Estimate) -> bytes:
+def _drawn(estimate: Estimate) -> bytes:
     if estimate.image is None:
         raise ValueError("the estimate does not carry its image")
     return encode(draw(estimate.image, estimate.people, estimate.entry.skeleton))

@@ -11,7 +11,8 @@ import grpc
 
 from service import formats
 from service.errors import BadParameterError, OverloadedError, ServiceError
-from service.estimator import Estimate, Estimator, Query
+from service.estimate import Estimate, Query
+from service.estimator import Estimator
 from service.metrics import Metrics
 from service.pb import pose_pb2 as pb
 from service.pb import pose_pb2_grpc

@@ -48,7 +48,10 @@ class Settings(BaseSettings):
         default=2, ge=1, le=64, description="Most pictures a CPU engine takes at once."
     )
     max_delay_ms: float = Field(
-        default=0.0, ge=0, description="How long the oldest picture may wait for company."
+        default=0.0,
+        allow_inf_nan=False,
+        ge=0,
+        description="How long the oldest picture may wait for company.",
     )
     max_images: int = Field(
         default=64, ge=1, description="Images in the system; above it requests are refused."
@@ -65,10 +68,16 @@ class Settings(BaseSettings):
         default=8, ge=1, description="Frames of one gRPC stream in the system."
     )
     timeout: float = Field(
-        default=30.0, gt=0, description="Longest time a request may take, in seconds."
+        default=30.0,
+        allow_inf_nan=False,
+        gt=0,
+        description="Longest time a request may take, in seconds.",
     )
     grace: float = Field(
-        default=20.0, ge=0, description="Time accepted work has to finish after SIGTERM."
+        default=20.0,
+        allow_inf_nan=False,
+        ge=0,
+        description="Time accepted work has to finish after SIGTERM.",
     )
 
     @field_validator("models", mode="before")

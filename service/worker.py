@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,8 @@ class _Job:
 
     def resolve(self, answer: Answer | Exception) -> None:
         """From any thread; a caller who has gone is not told."""
-        self.loop.call_soon_threadsafe(_settle, self.answer, answer)
+        with suppress(RuntimeError):  # the caller's loop has ended
+            self.loop.call_soon_threadsafe(_settle, self.answer, answer)
 
 
 class Worker:
@@ -136,7 +138,6 @@ class Worker:
                 )
             return
         inferred = time.monotonic() - started
-        self._on_batch(sum(entry.size for entry in batch))
         first = 0
         for entry in batch:
             own = {name: array[first : first + entry.size] for name, array in maps.items()}
@@ -147,7 +148,10 @@ class Worker:
         """Runs pictures of one shape, in as many calls as the engine's largest batch asks for."""
         joined = pictures[0] if len(pictures) == 1 else np.concatenate(pictures)
         most = self._engine.max_batch
-        runs = [self._engine.infer(joined[at : at + most]) for at in range(0, len(joined), most)]
+        runs = []
+        for at in range(0, len(joined), most):
+            runs.append(self._engine.infer(joined[at : at + most]))
+            self._on_batch(min(most, len(joined) - at))
         if len(runs) == 1:
             return runs[0]
         return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}

@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("seconds", type=float)
     parser.add_argument("concurrency", type=int)
     asked = parser.parse_args()
-    images = itertools.cycle(read_pictures(asked.images))
+    images = itertools.cycle(read_pictures(asked.images).values())
     began = time.monotonic()
     caller = Caller(asked.address, images, began + asked.seconds, asked.concurrency)
     getattr(caller, asked.protocol)()

@@ -6,24 +6,35 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from engines.model import Model
 from engines.runtime.engine import Batch, Engine
 from service.admission import Admission, State
-from service.estimator import Estimator, Query
+from service.errors import ServiceError
+from service.estimate import Query
+from service.estimator import Estimator
 from service.images import ImageLimits, decode
 from service.metrics import Metrics
 
 Spell = tuple[list[float], float]  # latencies and duration, in seconds
 
 
-def prepared_inputs(model: Model, images: Sequence[bytes]) -> list[Batch]:
-    """What the model first asks its engine for, for each encoded image."""
-    limits = ImageLimits()
-    asked = [next(model.steps(decode(data, limits))) for data in images]
-    return [infer.pictures for infer in asked]
+def prepared_inputs(model: Model, images: Mapping[str, bytes]) -> list[Batch]:
+    """What the model first asks its engine for, for each encoded image by its name.
+
+    Raises:
+        ValueError: an image is not acceptable; names it.
+    """
+    inputs = []
+    for name, data in images.items():
+        try:
+            image = decode(data, ImageLimits())
+        except ServiceError as error:
+            raise ValueError(f"{name}: {error}") from error
+        inputs.append(next(model.steps(image)).pictures)
+    return inputs
 
 
 def engine_load(engine: Engine, inputs: Sequence[Batch], seconds: float) -> Spell:

@@ -35,7 +35,8 @@ def run(
         concurrency: images under way.
         say: told what goes on.
     """
-    images = read_pictures(folder)
+    pictures = read_pictures(folder)
+    images = list(pictures.values())
     with one_thread(), closing(Server(settings)) as server:
         store = Store(settings.cache, settings.mirror)
         model = load(
@@ -45,7 +46,7 @@ def run(
             threads=settings.threads,
             max_batch=settings.max_batch,
         )
-        inputs = prepared_inputs(model, images)
+        inputs = prepared_inputs(model, pictures)
         (engine,) = model.engines.values()
         server.wait()
         spell = seconds / _ROUNDS

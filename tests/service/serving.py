@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import httpx
 import numpy as np
+import pytest
 
 from engines.catalog import find
 from engines.geometry import Pixels
@@ -24,12 +25,15 @@ from service.admission import Admission, State
 from service.estimator import Estimator
 from service.images import ImageLimits
 from service.metrics import Metrics
+from service.pb import pose_pb2 as pb
 from service.pb.pose_pb2_grpc import PoseServiceStub, add_PoseServiceServicer_to_server
 from service.rest import create_app
 from service.rpc import PoseService
 from service.settings import Settings
+from tests.service.pictures import encode
 
 MODEL = "lightweight-openpose-int8"
+BLANK = encode(np.full((64, 96, 3), 127, np.uint8), "PNG")  # nobody is in it
 PATIENCE_S = 10.0
 
 
@@ -88,10 +92,47 @@ async def over_grpc(service: Service) -> AsyncIterator[PoseServiceStub]:
         await server.stop(None)
 
 
+def files(*images: bytes) -> list[tuple[str, bytes]]:
+    """A form of images, as httpx takes it."""
+    return [("image", image) for image in images]
+
+
+def assert_refused(answer: httpx.Response, status: int, code: str) -> None:
+    """That the answer is an error in the one form every error has."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert_error(answer.json(), code)
+
+
+def assert_error(body: Any, code: str) -> None:
+    """That the JSON is an error with a sentence."""
+    assert body.keys() == {"error"}
+    assert body["error"].keys() == {"code", "message"}
+    assert body["error"]["code"] == code
+    assert_sentence(body["error"]["message"])
+
+
+async def assert_rpc_refused(
+    stub: PoseServiceStub, request: pb.EstimateRequest, status: grpc.StatusCode, code: str
+) -> grpc.aio.AioRpcError:
+    """That the call ends with that status, our code in its trailer and a sentence."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.Estimate(request)
+    error = refused.value
+    assert error.code() == status
+    assert_sentence(error.details() or "")
+    assert dict(error.trailing_metadata())["posewire-code"] == code
+    return error
+
+
+def assert_sentence(message: str) -> None:
+    assert " " in message
+    assert message.endswith(".")
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Lets the event loop run until the condition holds; `TimeoutError` if it never does."""
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited is the service's own state
             await asyncio.sleep(0.001)
 
 
@@ -101,14 +142,21 @@ def lent(model: Model) -> Model:
     return Model(model.entry, model.steps, engines)
 
 
-def model_of(engine: Engine, steps: Callable[[Pixels], Steps] | None = None) -> Model:
-    """A model that asks `engine` once an image and finds nobody."""
-    return Model(find(MODEL), steps or _nobody, {"network": engine})
-
-
-def _nobody(image: Pixels) -> Steps:
+def nobody(image: Pixels) -> Steps:
+    """Asks the engine `network` once and finds no people."""
     yield Infer("network", image[None, :8, :8])
     return People.of(np.zeros((0, 18, 3), np.float32), np.zeros(0, np.float32))
+
+
+def faulty(image: Pixels) -> Steps:
+    """Raises what nobody expects before it asks for anything."""
+    raise ValueError("secret")
+    yield
+
+
+def model_of(engine: Engine, steps: Callable[[Pixels], Steps] = nobody) -> Model:
+    """A model with these steps whose only network runs on `engine`."""
+    return Model(find(MODEL), steps, {"network": engine})
 
 
 class Lent:
@@ -152,7 +200,7 @@ class Failing:
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
-    def infer(self, batch: Batch) -> Maps:
+    def infer(self, batch: Batch) -> Maps:  # noqa: ARG002 - the protocol
         raise self._error
 
     def close(self) -> None:

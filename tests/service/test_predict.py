@@ -8,8 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from engines.model import Model
+from engines.weights import Store
+from service.cli import app
 from service.errors import BadImageError, ImageTooLargeError
 from service.predict import Predictor, pictures
 from service.settings import Settings
@@ -100,14 +103,18 @@ def test_pictures_of_the_same_name_are_drawn_beside_each_other(
     assert len(list((tmp_path / "out").iterdir())) == len(files)
 
 
-def test_a_picture_is_never_drawn_over_itself(
-    model: Model, astronaut: bytes, tmp_path: Path
+def test_drawing_into_the_folder_of_the_pictures_spares_every_one_of_them(
+    store: Store, astronaut: bytes, tmp_path: Path
 ) -> None:
-    original = tmp_path / "astronaut.jpg"
-    original.write_bytes(astronaut)
-    done = predictor(model, tmp_path).predict(original)
-    assert original.read_bytes() == astronaut
-    assert done.drawn not in (None, original)
+    originals = {"a.jpg": astronaut}
+    originals |= {f"a.{kind.lower()}": encode(picture(), kind) for kind in ("BMP", "PNG")}
+    for name, data in originals.items():
+        (tmp_path / name).write_bytes(data)
+    weights = {"POSEWIRE_CACHE": str(store.cache), "POSEWIRE_MIRROR": str(store.mirror)}
+    command = ["predict", str(tmp_path), "--out", str(tmp_path), "--height", "256"]
+    assert CliRunner().invoke(app, command, env=weights).exit_code == 0
+    assert {name: (tmp_path / name).read_bytes() for name in originals} == originals
+    assert len(list(tmp_path.iterdir())) == 2 * len(originals)
 
 
 def test_what_is_no_picture_is_an_error_of_its_own(model: Model, tmp_path: Path) -> None:

@@ -151,4 +151,4 @@ def test_what_is_unset_stays_unset_in_the_environment() -> None:
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Settings().height = 64  # type: ignore[misc] # what is tested
+        Settings().height = 64

@@ -73,7 +73,7 @@ def soon(seconds: float = PATIENCE_S) -> float:
 
 
 def colours(answer: Answer) -> list[int]:
-    return answer.maps["colour"][:, 0].astype(int).tolist()
+    return [int(colour) for colour in answer.maps["colour"][:, 0]]
 
 
 async def occupied(worker: Worker, engine: Engine) -> asyncio.Task[Answer]:

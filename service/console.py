@@ -1,0 +1,83 @@
+"""What the command says beside its results, on standard error: progress bars and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+    track,
+)
+
+from engines import weights
+from engines.catalog import UnknownModelError
+
+T = TypeVar("T")
+
+WRONG_USE, MISSING_WEIGHTS = 2, 3  # exit statuses
+
+
+@contextmanager
+def downloads(name: str) -> Iterator[weights.Progress]:
+    """A bar for each file of model `name` that is fetched."""
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def show(file: str, done: int, total: int) -> None:
+        if file not in tasks:
+            tasks[file] = bars.add_task(f"{name}: {file}", total=total)
+        bars.update(tasks[file], completed=done)
+
+    with bars:
+        yield show
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """What a user can mend is one line on standard error and an exit status, not a traceback."""
+    try:
+        yield
+    except weights.WeightsError as error:
+        say(str(error))
+        raise typer.Exit(MISSING_WEIGHTS) from error
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "POSEWIRE_" + "_".join(map(str, problem["loc"])).upper()
+            say(f"{name}: {problem['msg']}, not {problem['input']!r}")
+        raise typer.Exit(WRONG_USE) from error
+    except ModuleNotFoundError as error:
+        say(f"{error.name} is not installed; run: pip install 'posewire[torch]'")
+        raise typer.Exit(WRONG_USE) from error
+    except (UnknownModelError, SettingsError, OSError, ValueError) as error:
+        say(str(error))
+        raise typer.Exit(WRONG_USE) from error
+
+
+def say(text: str) -> None:
+    typer.echo(f"posewire: {text}", err=True)
+
+
+def tracked(items: Sequence[T], what: str) -> Iterable[T]:
+    """The same items, with a progress bar where there is a terminal for it."""
+    console = Console(stderr=True)
+    return track(items, what, console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,44 @@
+"""What is asked of an image, and what is found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engines.catalog import Entry
+from engines.geometry import Pixels
+from engines.people import People
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to find in an image.
+
+    Attributes:
+        model: its name; empty for the default one.
+        deadline: of `time.monotonic`.
+        min_score: people below it are left out.
+        max_people: the best ones are kept; None keeps all.
+        keep_image: whether the estimate is to carry the decoded image.
+    """
+
+    model: str
+    deadline: float
+    min_score: float = 0.0
+    max_people: int | None = None
+    keep_image: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The people of one image, (height, width) pixels as displayed.
+
+    `timings_ms` has decode, prepare, queue, infer, group and total.
+    """
+
+    entry: Entry
+    width: int
+    height: int
+    people: People
+    timings_ms: Mapping[str, float]
+    image: Pixels | None = None

@@ -1,0 +1,88 @@
+"""The benchmark measures five things in one run; how fast they are is not tested here."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from engines.model import Model
+from engines.weights import Store
+from service.bench.figures import Load
+from service.bench.local import engine_load, prepared_inputs
+from service.bench.pictures import read_pictures
+from service.cli import app
+
+FIGURES = ["engine", "pipeline", "http", "grpc", "grpc_stream"]
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """An environment with the tests' own weights and no other setting."""
+    for name in [name for name in os.environ if name.upper().startswith("POSEWIRE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("POSEWIRE_CACHE", str(store.cache))
+    monkeypatch.setenv("POSEWIRE_MIRROR", str(store.mirror))
+
+
+def test_a_short_run_gives_the_five_figures(
+    tmp_path: Path, astronaut: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.bench.run._ROUNDS", 1)  # each starts three processes of callers
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(astronaut)
+    options = ("--images", str(tmp_path), "--height", "64", "--concurrency", "2")
+    result = CliRunner().invoke(app, ["bench", *options, "--seconds", "1", "--json"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert list(figures) == FIGURES
+    for figure in figures.values():
+        assert figure.keys() == {"ips", "p50_ms", "p99_ms"}
+        assert figure["ips"] > 0
+        assert 0 < figure["p50_ms"] <= figure["p99_ms"]
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no pictures"):
+        read_pictures(tmp_path)
+    result = CliRunner().invoke(app, ["bench", "--images", str(tmp_path)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_broken_picture_is_named_and_nothing_is_measured(
+    tmp_path: Path, astronaut: bytes
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(astronaut[:5000])
+    result = CliRunner().invoke(app, ["bench", "--images", str(tmp_path), "--seconds", "1"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "broken.jpg" in result.stderr
+
+
+def test_the_engine_is_measured_on_prepared_inputs(model: Model, astronaut: bytes) -> None:
+    (batch,) = inputs = prepared_inputs(model, {"astronaut.jpg": astronaut})
+    assert batch.shape == (1, 368, 368, 3)
+    (engine,) = model.engines.values()
+    latencies, seconds = engine_load(engine, inputs, 0.01)
+    assert len(latencies) >= 1
+    assert sum(latencies) == pytest.approx(seconds)
+
+
+def test_a_load_of_several_spells_is_one_figure() -> None:
+    load = Load()
+    load.add([0.010] * 98 + [0.020], 1.0)
+    load.add([0.030], 0.01)
+    figure = load.figure()
+    assert figure["p50_ms"] == 10
+    assert 20 <= figure["p99_ms"] <= 30
+    assert 99 <= figure["ips"] <= 100
+
+
+def test_a_load_that_finished_nothing_asks_for_more_time() -> None:
+    load = Load()
+    load.add([], 0.1)
+    with pytest.raises(ValueError, match="--seconds"):
+        load.figure()
