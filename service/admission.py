@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ class Admission:
         self._capacity = capacity
         self._rate = 0.0  # images a second, smoothed over the last seconds
         self._last = time.monotonic()
+        self._left = asyncio.Event()  # an image has left since somebody looked
 
     @contextmanager
     def admit(self) -> Iterator[None]:
@@ -47,7 +49,14 @@ class Admission:
             yield
         finally:
             self.inside -= 1
+            self._left.set()
             self._count()
+
+    async def emptied(self) -> None:
+        """Returns once no image is in the system."""
+        while self.inside:
+            self._left.clear()
+            await self._left.wait()
 
     def check(self, images: int) -> None:
         """Raises as `admit` would for that many images."""

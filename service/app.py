@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,11 +27,13 @@ from service.pb import pose_pb2, pose_pb2_grpc
 from service.rest import create_app
 from service.rpc import PoseService
 from service.settings import Settings
+from service.sockets import listen
 from service.threads import one_thread
 
 log = logging.getLogger("posewire")
 
 _SERVICE = pose_pb2.DESCRIPTOR.services_by_name["PoseService"].full_name
+_LAST_WORDS_S = 2  # to write the last answers, once all images are done
 _MESSAGE_OVERHEAD = 1 << 16  # what a request has beside its image
 _Status = health_pb2.HealthCheckResponse.ServingStatus
 
@@ -70,7 +71,8 @@ class App:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._stop.set)
         await self._set_health(serving=False)
-        listening = self._listen()  # first, since nothing has to be undone if it fails
+        listening = listen(self._settings.host, self._settings.http_port, "http")
+        log.info("HTTP on %s:%d", *listening.getsockname()[:2])
         rpc = await self._start_rpc()
         http = self._http_server()
         serving = asyncio.create_task(http.serve([listening]))
@@ -82,16 +84,26 @@ class App:
                 starting.result()
                 await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            log.info("draining: %d images in the system", self._admission.inside)
-            self._admission.state = State.DRAINING
-            await self._set_health(serving=False)
+            await self._drain()
             http.should_exit = True
-            await asyncio.gather(rpc.stop(self._settings.grace), serving)
+            await asyncio.gather(rpc.stop(_LAST_WORDS_S), serving)
             starting.cancel()
             stopping.cancel()
             self._estimator.close()
             self._pool.shutdown()
         log.info("stopped")
+
+    async def _drain(self) -> None:
+        """Refuses new work and lets what was accepted finish, within the grace time.
+
+        The servers' own graceful stops would wait for callers who keep an idle stream open.
+        """
+        log.info("draining: %d images in the system", self._admission.inside)
+        self._admission.state = State.DRAINING
+        await self._set_health(serving=False)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.grace):
+                await self._admission.emptied()
 
     async def _start_models(self) -> None:
         for name in self._settings.models:
@@ -131,22 +143,12 @@ class App:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = (_SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
-        try:
-            port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
-        except RuntimeError:
-            raise _taken(settings.host, settings.grpc_port, "grpc") from None
+        # gRPC would log a port that is taken in its own words.
+        listen(settings.host, settings.grpc_port, "grpc").close()
+        port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
         await server.start()
         log.info("gRPC on %s:%d", settings.host, port)
         return server
-
-    def _listen(self) -> socket.socket:
-        settings = self._settings
-        try:
-            listening = socket.create_server((settings.host, settings.http_port), backlog=2048)
-        except OSError:
-            raise _taken(settings.host, settings.http_port, "http") from None
-        log.info("HTTP on %s:%d", settings.host, listening.getsockname()[1])
-        return listening
 
     def _http_server(self) -> _HttpServer:
         settings = self._settings
@@ -159,7 +161,7 @@ class App:
                 access_log=False,
                 log_config=None,
                 log_level="warning",
-                timeout_graceful_shutdown=max(1, round(settings.grace)),
+                timeout_graceful_shutdown=_LAST_WORDS_S,
             )
         )
 
@@ -167,12 +169,6 @@ class App:
         status = _Status.SERVING if serving else _Status.NOT_SERVING
         for service in ("", _SERVICE):
             await self._health.set(service, status)
-
-
-def _taken(host: str, port: int, protocol: str) -> OSError:
-    return OSError(
-        f"cannot listen on {host}:{port}; free the port or set POSEWIRE_{protocol.upper()}_PORT"
-    )
 
 
 def serve(settings: Settings) -> None:

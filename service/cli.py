@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,8 +19,6 @@ from service.console import downloads, failing, say, tracked
 from service.errors import ServiceError
 from service.settings import Settings
 
-_DEFAULT = Settings.model_fields["models"].default[0]
-
 app = typer.Typer(
     help="People in pictures: a service and its commands. Every POSEWIRE_* setting holds for all.",
     no_args_is_help=True,
@@ -31,7 +29,10 @@ app = typer.Typer(
 _FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 _Name = Annotated[str, typer.Argument(help="A name of `posewire models`.")]
-_Model = Annotated[str, typer.Option("--model", help="A name of `posewire models`.")]
+_Model = Annotated[
+    str | None,
+    typer.Option("--model", help="A name of `posewire models`; the first of POSEWIRE_MODELS."),
+]
 _Height = Annotated[
     int | None,
     typer.Option("--height", min=32, max=4096, help="Network input height; the model's own."),
@@ -129,18 +130,19 @@ def predict(
         typer.Option("--out", help="Folder for the drawn pictures; `poses` unless --json."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line a picture.")] = False,
-    model: _Model = _DEFAULT,
+    model: _Model = None,
     height: _Height = None,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out people below.")] = 0.0,
 ) -> None:
     """Find the people in pictures: draw them, or print them as JSON."""
-    from service.predict import Predictor, pictures  # noqa: PLC0415
+    from service.pictures import pictures  # noqa: PLC0415
+    from service.predict import Predictor  # noqa: PLC0415
 
     with failing():
-        settings = Settings()
+        settings = _settings(model, height)
         out = out if out or as_json else Path("poses")
         files = pictures(paths)
-        predictor = Predictor(_load(model, height, settings), settings, out, min_score)
+        predictor = Predictor(_load(settings), settings, out, min_score, originals=files)
         failed = False
         for file in tracked(files, "predicting"):
             try:
@@ -157,7 +159,7 @@ def predict(
 def evaluate(
     annotations: Annotated[Path, typer.Option(help="COCO person keypoints, JSON.")],
     images: Annotated[Path, typer.Option(help="Folder of the pictures.")],
-    model: _Model = _DEFAULT,
+    model: _Model = None,
     height: _Height = None,
     boxes: Annotated[
         str | None, typer.Option(help="true or detected; only for models that need boxes.")
@@ -168,13 +170,12 @@ def evaluate(
     from service.evaluate import evaluate as measure  # noqa: PLC0415
 
     with failing():
+        settings = _settings(model, height)
         if boxes is not None:
-            raise ValueError(
-                f"{model} finds people by itself and takes no boxes; leave out --boxes"
-            )
-        loaded = _load(model, height, Settings())
+            raise ValueError(f"{settings.models[0]} finds people by itself; leave out --boxes")
+        loaded = _load(settings)
         figures = measure(loaded, annotations, images, lambda all_: tracked(all_, "evaluating"))
-    named = {"model": model, "height": loaded.entry.input.height, **figures}
+    named = {"model": loaded.entry.name, "height": loaded.entry.input.height, **figures}
     if as_json:
         typer.echo(json.dumps(named))
     else:
@@ -184,7 +185,7 @@ def evaluate(
 @app.command()
 def bench(
     images: Annotated[Path, typer.Option(help="Folder of pictures.")],
-    model: _Model = _DEFAULT,
+    model: _Model = None,
     height: _Height = None,
     seconds: Annotated[float, typer.Option(min=1, help="For each of the five figures.")] = 10.0,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Requests under way.")] = 8,
@@ -194,9 +195,9 @@ def bench(
     from service.bench.run import run as measure  # noqa: PLC0415
 
     with failing():
-        settings = Settings(models=(model,), height=height)
-        with downloads(model) as progress:
-            ensure(find(model), _store(settings), progress)
+        settings = _settings(model, height)
+        with downloads(settings.models[0]) as progress:
+            ensure(find(settings.models[0]), _store(settings), progress)
         figures = measure(settings, images, seconds, concurrency, say)
     if as_json:
         typer.echo(json.dumps(figures))
@@ -209,14 +210,21 @@ def bench(
     Console().print(table)
 
 
-def _load(name: str, height: int | None, settings: Settings) -> Model:
-    """A model whose weights were fetched with a progress bar."""
-    with downloads(name) as progress:
+def _settings(model: str | None, height: int | None) -> Settings:
+    """The environment's settings, but for the model and height that were asked for."""
+    asked: dict[str, Any] = {"models": model and (model,), "height": height}
+    return Settings(**{name: value for name, value in asked.items() if value is not None})
+
+
+def _load(settings: Settings) -> Model:
+    """The first model, its weights fetched with a progress bar."""
+    with downloads(settings.models[0]) as progress:
         return load(
-            name,
+            settings.models[0],
             _store(settings),
-            height=height or settings.height,
+            height=settings.height,
             threads=settings.threads,
+            max_batch=settings.max_batch,
             progress=progress,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,26 +16,6 @@ from service.estimate import Estimate
 from service.formats import native
 from service.images import ImageLimits, decode, encode
 from service.settings import Settings
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-
-
-def pictures(paths: Iterable[Path]) -> list[Path]:
-    """The files among `paths`, and the pictures directly in the folders among them.
-
-    Raises:
-        ValueError: a folder has none.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-        if not inside:
-            raise ValueError(f"{path} has no pictures ({', '.join(sorted(SUFFIXES))})")
-        found += inside
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +44,22 @@ class Predictor:
         settings: limits of an image.
         out: folder for the drawn pictures; None draws nothing.
         min_score: people below it are left out.
+        originals: pictures still to come, which no drawing may replace.
     """
 
     def __init__(
-        self, model: Model, settings: Settings, out: Path | None, min_score: float
+        self,
+        model: Model,
+        settings: Settings,
+        out: Path | None,
+        min_score: float,
+        originals: Collection[Path] = (),
     ) -> None:
         self._model = model
         self._limits = ImageLimits(settings.max_bytes, settings.max_pixels)
         self._out = out
         self._min_score = min_score
-        self._taken: set[Path] = set()
+        self._taken = {path.resolve() for path in originals}
 
     def predict(self, path: Path) -> Prediction:
         """The people in the picture at `path`.
@@ -92,11 +78,11 @@ class Predictor:
     def _draw(self, path: Path, image: Pixels, people: People) -> Path | None:
         if self._out is None:
             return None
+        self._taken.add(path.resolve())
         self._out.mkdir(parents=True, exist_ok=True)
         target = self._out / f"{path.stem}.jpg"
-        # The picture itself may lie there, or files of the same name from several folders.
-        while target in self._taken or target.resolve() == path.resolve():
+        while target.resolve() in self._taken:  # or of the same name from another folder
             target = target.with_stem(f"{target.stem}_")
-        self._taken.add(target)
+        self._taken.add(target.resolve())
         target.write_bytes(encode(draw(image, people, self._model.entry.skeleton)))
         return target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.predict import pictures
+from service.pictures import pictures
 
 _MOST = 500  # kept in memory
 

@@ -58,10 +58,10 @@ class Server:
         values = (line.rpartition(" ") for line in lines)
         return next((float(value) for name, _, value in values if name == sample), 0.0)
 
-    def stop(self) -> int:
-        """Sends SIGTERM; the exit status."""
+    def stop(self, within: float = STOP_S) -> int:
+        """Sends SIGTERM; the exit status, or `subprocess.TimeoutExpired`."""
         self.process.terminate()
-        return self.process.wait(STOP_S)
+        return self.process.wait(within)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def test_idle_callers_do_not_keep_a_stopped_service_alive(
 ) -> None:
     frames: queue.SimpleQueue[pb.EstimateStreamRequest | None] = queue.SimpleQueue()
     request = pb.EstimateRequest(image=astronaut)
-    with server(environment(store, grace="60"), tmp_path / "log") as started:
+    with server(environment(store, grace="10"), tmp_path / "log") as started:
         with (
             httpx.Client(base_url=started.http) as http,
             grpc.insecure_channel(started.grpc) as channel,
@@ -67,7 +67,7 @@ def test_idle_callers_do_not_keep_a_stopped_service_alive(
             frames.put(pb.EstimateStreamRequest(frame_id="only", request=request))
             assert next(stream).frame_id == "only"
             try:
-                assert started.stop() == 0
+                assert started.stop(within=5) == 0
             finally:
                 frames.put(None)
         assert "Traceback" not in started.log
@@ -112,6 +112,7 @@ def test_without_network_and_mirror_the_missing_file_is_named_in_one_line(tmp_pa
 
 
 def assert_one_line(text: str, *parts: str) -> None:
-    (line,) = text.splitlines()
+    """That the text complains once, whatever the log says of what went well before."""
+    (line,) = (line for line in text.splitlines() if " INFO " not in line)
     for part in parts:
         assert part in line

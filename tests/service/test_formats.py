@@ -12,7 +12,7 @@ from engines.catalog import find
 from engines.people import People
 from engines.skeletons import COCO_17, OPENPOSE_18
 from service.errors import BadParameterError
-from service.estimator import Estimate
+from service.estimate import Estimate
 from service.formats import as_format, coco, model_infos, native, openpose
 
 MODEL = "lightweight-openpose-int8"

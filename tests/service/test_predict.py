@@ -14,7 +14,8 @@ from engines.model import Model
 from engines.weights import Store
 from service.cli import app
 from service.errors import BadImageError, ImageTooLargeError
-from service.predict import Predictor, pictures
+from service.pictures import pictures
+from service.predict import Predictor
 from service.settings import Settings
 from tests.service.pictures import encode, picture
 
