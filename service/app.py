@@ -34,7 +34,6 @@ log = logging.getLogger("posewire")
 
 _SERVICE = pose_pb2.DESCRIPTOR.services_by_name["PoseService"].full_name
 _LAST_WORDS_S = 2  # to write the last answers, once all images are done
-_MESSAGE_OVERHEAD = 1 << 16  # what a request has beside its image
 _Status = health_pb2.HealthCheckResponse.ServingStatus
 
 
@@ -84,11 +83,11 @@ class App:
                 starting.result()
                 await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            starting.cancel()
+            stopping.cancel()
             await self._drain()
             http.should_exit = True
             await asyncio.gather(rpc.stop(_LAST_WORDS_S), serving)
-            starting.cancel()
-            stopping.cancel()
             self._estimator.close()
             self._pool.shutdown()
         log.info("stopped")
@@ -130,7 +129,8 @@ class App:
         settings = self._settings
         server = grpc.aio.server(
             options=(
-                ("grpc.max_receive_message_length", settings.max_bytes + _MESSAGE_OVERHEAD),
+                # Above an image's limit, so that a frame too large fails alone and says why.
+                ("grpc.max_receive_message_length", settings.max_request_bytes),
                 ("grpc.keepalive_time_ms", 30_000),
                 ("grpc.keepalive_timeout_ms", 10_000),
                 ("grpc.keepalive_permit_without_calls", 1),
@@ -145,7 +145,8 @@ class App:
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
         # gRPC would log a port that is taken in its own words.
         listen(settings.host, settings.grpc_port, "grpc").close()
-        port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host  # IPv6
+        port = server.add_insecure_port(f"{host}:{settings.grpc_port}")
         await server.start()
         log.info("gRPC on %s:%d", settings.host, port)
         return server

@@ -64,7 +64,7 @@ def coco(estimate: Estimate, image_id: int | str) -> list[CocoPose]:
         raise BadParameterError(f"{skeleton.name} lacks COCO's keypoints: ask for format=native.")
     people = estimate.people
     keypoints = _rounded(people.keypoints[:, list(skeleton.coco)])
-    keypoints[:, :, 2] = keypoints[:, :, 2] > 0
+    keypoints[:, :, 2] = people.keypoints[:, list(skeleton.coco), 2] > 0
     return [
         CocoPose(image_id=image_id, keypoints=points, bbox=box, score=score)
         for points, box, score in zip(

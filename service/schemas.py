@@ -19,7 +19,7 @@ class PeopleQuery(BaseModel):
 
     model: str = Field(default="", description="A model of /v1/models; the default if empty.")
     min_score: float = Field(default=0.0, ge=0, le=1, description="Leave out people below it.")
-    max_people: int | None = Field(default=None, ge=1, le=1000, description="Keep the best ones.")
+    max_people: int | None = Field(default=None, ge=1, description="Keep the best ones.")
 
 
 class PoseQuery(PeopleQuery):

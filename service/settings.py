@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     max_bytes: int = Field(default=16 * 2**20, ge=1, description="Largest encoded image.")
     max_pixels: int = Field(default=40_000_000, ge=1, description="Largest decoded image.")
     max_request_bytes: int = Field(
-        default=64 * 2**20, ge=1, description="Largest multipart request with several images."
+        default=64 * 2**20, ge=1, description="Largest multipart body or gRPC message."
     )
     max_parts: int = Field(
         default=16, ge=1, le=1000, description="Images in one multipart request."
