@@ -23,41 +23,13 @@ from service.estimator import Estimator
 from service.http_body import Upload, read_upload
 from service.images import encode
 from service.metrics import Metrics
+from service.openapi import BINARY, BODY, ERRORS
 from service.schemas import Answer, ErrorAnswer, ModelInfo, ModelList, PeopleQuery, PoseQuery
 from service.settings import Settings
 
 T = TypeVar("T")
 
 _Answers = TypeAdapter(Answer | list[Answer | ErrorAnswer])
-_IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp")
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FILES = {
-    "type": "object",
-    "required": ["image"],
-    "properties": {"image": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-}
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            **dict.fromkeys(_IMAGE_TYPES, _BINARY),
-            "multipart/form-data": {"schema": _FILES},
-        },
-    }
-}
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorAnswer, "description": text}
-    for status, text in {
-        400: "Not an image",
-        404: "Unknown model",
-        413: "Too large",
-        415: "Type not accepted",
-        422: "Bad parameter",
-        429: "Too many images at once; Retry-After says when to come back",
-        503: "Starting or draining",
-        504: "The deadline passed",
-    }.items()
-}
 _TIMEOUT = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|)")
 
 
@@ -192,19 +164,19 @@ def create_app(
     app.post(
         "/v1/poses",
         response_model=Answer | list[Answer | ErrorAnswer],
-        responses=_ERRORS,
-        openapi_extra=_BODY,
+        responses=ERRORS,
+        openapi_extra=BODY,
         **poses,
     )(rest.poses)
     app.post(
         "/v1/render",
         response_class=Response,
-        responses={**_ERRORS, 200: {"content": {"image/jpeg": _BINARY}}},
-        openapi_extra=_BODY,
+        responses={**ERRORS, 200: {"content": {"image/jpeg": BINARY}}},
+        openapi_extra=BODY,
         **poses,
     )(rest.render)
     app.get("/v1/models", **poses)(rest.models)
-    app.get("/v1/models/{name}", responses={404: _ERRORS[404]}, **poses)(rest.model)
+    app.get("/v1/models/{name}", responses={404: ERRORS[404]}, **poses)(rest.model)
     for path in ("/healthz", "/readyz", "/metrics"):
         app.get(path, tags=["operation"])(getattr(rest, path[1:]))
     return app
