@@ -16,7 +16,9 @@ from service.bench.remote import Server
 from service.settings import Settings
 from service.threads import one_thread
 
-_ROUNDS = 5  # machines drift: every figure gets a spell in each round
+# Machines drift, so every figure gets a spell in each of several rounds; in a shorter spell
+# the requests under way at its end would weigh too much.
+_ROUNDS, _LEAST_SPELL_S = 10, 3.0
 
 
 def run(
@@ -49,7 +51,8 @@ def run(
         inputs = prepared_inputs(model, pictures)
         (engine,) = model.engines.values()
         server.wait()
-        spell = seconds / _ROUNDS
+        rounds = max(1, min(_ROUNDS, int(seconds / _LEAST_SPELL_S)))
+        spell = seconds / rounds
         with closing(Pipeline(model)) as pipeline:
             tasks: dict[str, Callable[[], Spell]] = {
                 "engine": partial(engine_load, engine, inputs, spell),
@@ -58,8 +61,8 @@ def run(
             for name in ("http", "grpc", "grpc_stream"):
                 tasks[name] = partial(server.load, name, folder, spell, concurrency)
             loads = {name: Load() for name in tasks}
-            for turn in range(_ROUNDS):
-                say(f"round {turn + 1} of {_ROUNDS}")
+            for turn in range(rounds):
+                say(f"round {turn + 1} of {rounds}")
                 for name, task in tasks.items():
                     loads[name].add(*task())
     return {name: load.figure() for name, load in loads.items()}

@@ -28,10 +28,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     monkeypatch.setenv("POSEWIRE_MIRROR", str(store.mirror))
 
 
-def test_a_short_run_gives_the_five_figures(
-    tmp_path: Path, astronaut: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.bench.run._ROUNDS", 1)  # each starts three processes of callers
+def test_a_short_run_gives_the_five_figures(tmp_path: Path, astronaut: bytes) -> None:
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(astronaut)
     options = ("--images", str(tmp_path), "--height", "64", "--concurrency", "2")
