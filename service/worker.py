@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -58,6 +59,8 @@ class Worker:
         self._queue: BatchQueue[_Job] = BatchQueue(engine.max_batch, max_delay, time.monotonic)
         self._changed = threading.Condition()
         self._open = True
+        # Waking the callers' loop costs the waker its turn; the engine's thread has better to do.
+        self._answers = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-answers")
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
@@ -104,6 +107,7 @@ class Worker:
                 UnavailableError("The service is shutting down: try again in a moment.")
             )
         self._thread.join()
+        self._answers.shutdown()
         self._engine.close()
 
     def _serve(self) -> None:
@@ -138,11 +142,7 @@ class Worker:
                 )
             return
         inferred = time.monotonic() - started
-        first = 0
-        for entry in batch:
-            own = {name: array[first : first + entry.size] for name, array in maps.items()}
-            entry.item.resolve(Answer(own, started - entry.queued_at, inferred))
-            first += entry.size
+        self._answers.submit(_hand_out, batch, maps, started, inferred)
 
     def _infer(self, pictures: list[Batch]) -> Maps:
         """Runs pictures of one shape, in as many calls as the engine's largest batch asks for."""
@@ -155,6 +155,14 @@ class Worker:
         if len(runs) == 1:
             return runs[0]
         return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+
+
+def _hand_out(batch: list[Entry[_Job]], maps: Maps, started: float, inferred: float) -> None:
+    first = 0
+    for entry in batch:
+        own = {name: array[first : first + entry.size] for name, array in maps.items()}
+        entry.item.resolve(Answer(own, started - entry.queued_at, inferred))
+        first += entry.size
 
 
 def _settle(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
