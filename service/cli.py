@@ -55,7 +55,7 @@ def serve(context: typer.Context) -> None:
         log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
         logging.basicConfig(level=logging.INFO, format=log_format, stream=sys.stderr)
         for name in settings.models:
-            with downloads(name) as progress:
+            with downloads() as progress:
                 ensure(find(name), _store(settings), progress)
         run_service(settings)
 
@@ -105,7 +105,7 @@ def models(as_json: _Json = False) -> None:
 def pull(name: _Name) -> None:
     """Fetch a model's weights into the cache, from POSEWIRE_MIRROR or their own address."""
     with failing():
-        with downloads(name) as progress:
+        with downloads() as progress:
             folder = ensure(find(name), _store(Settings()), progress)
         typer.echo(f"{name} is in {folder}")
 
@@ -151,7 +151,7 @@ def predict(
                 failed = True
                 say(f"{file}: {error}")
             else:
-                typer.echo(done.as_json() if as_json else done.as_text())
+                print(done.as_json() if as_json else done.as_text(), flush=True)
     raise typer.Exit(int(failed))
 
 
@@ -196,7 +196,7 @@ def bench(
 
     with failing():
         settings = _settings(model, height)
-        with downloads(settings.models[0]) as progress:
+        with downloads() as progress:
             ensure(find(settings.models[0]), _store(settings), progress)
         figures = measure(settings, images, seconds, concurrency, say)
     if as_json:
@@ -218,7 +218,7 @@ def _settings(model: str | None, height: int | None) -> Settings:
 
 def _load(settings: Settings) -> Model:
     """The first model, its weights fetched with a progress bar."""
-    with downloads(settings.models[0]) as progress:
+    with downloads() as progress:
         return load(
             settings.models[0],
             _store(settings),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,11 +14,11 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
-    TransferSpeedColumn,
-    track,
 )
 
 from engines import weights
@@ -29,23 +30,14 @@ WRONG_USE, MISSING_WEIGHTS = 2, 3  # exit statuses
 
 
 @contextmanager
-def downloads(name: str) -> Iterator[weights.Progress]:
-    """A bar for each file of model `name` that is fetched."""
-    console = Console(stderr=True)
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+def downloads() -> Iterator[weights.Progress]:
+    """A bar for each file that is fetched."""
+    bars = _bars(TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     tasks: dict[str, TaskID] = {}
 
     def show(file: str, done: int, total: int) -> None:
         if file not in tasks:
-            tasks[file] = bars.add_task(f"{name}: {file}", total=total)
+            tasks[file] = bars.add_task(file, total=total)
         bars.update(tasks[file], completed=done)
 
     with bars:
@@ -74,10 +66,22 @@ def failing() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    typer.echo(f"posewire: {text}", err=True)
+    print(f"posewire: {text}", file=sys.stderr, flush=True)
 
 
-def tracked(items: Sequence[T], what: str) -> Iterable[T]:
+def tracked(items: Sequence[T], what: str) -> Iterator[T]:
     """The same items, with a progress bar where there is a terminal for it."""
+    with _bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as bars:
+        yield from bars.track(items, description=what)
+
+
+def _bars(*columns: ProgressColumn) -> Progress:
     console = Console(stderr=True)
-    return track(items, what, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        # Results are printed above the bar on a terminal, but a file gets them as ever.
+        redirect_stdout=sys.stdout.isatty(),
+    )
