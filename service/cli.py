@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engines.catalog import catalog, find
+from engines.catalog import Entry, catalog, find
 from engines.model import Model, load
 from engines.weights import Store, ensure
 from service.console import downloads, failing, say, tracked
@@ -82,7 +82,7 @@ def models(as_json: _Json = False) -> None:
             "accuracy": entry.accuracy,
             "licence": entry.licence,
             "source": entry.source,
-            "ready": store.ready(entry),
+            "weights": _whereabouts(entry, store),
         }
         for entry in catalog().values()
     ]
@@ -92,12 +92,7 @@ def models(as_json: _Json = False) -> None:
     table = Table("name", "weights", "published accuracy", "licence", "source")
     table.columns[0].no_wrap = True
     for row in rows:
-        here = (
-            "here" if row["ready"] else "to fetch" if find(str(row["name"])).files else "to bring"
-        )
-        table.add_row(
-            *map(str, (row["name"], here, row["accuracy"], row["licence"], row["source"]))
-        )
+        table.add_row(*(row[of] for of in ("name", "weights", "accuracy", "licence", "source")))
     Console().print(table)
 
 
@@ -227,6 +222,13 @@ def _load(settings: Settings) -> Model:
             max_batch=settings.max_batch,
             progress=progress,
         )
+
+
+def _whereabouts(entry: Entry, store: Store) -> str:
+    """Of a model's weights."""
+    if store.ready(entry):
+        return "here"
+    return "to fetch" if entry.files else "to bring"
 
 
 def _store(settings: Settings) -> Store:

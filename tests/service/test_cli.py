@@ -182,12 +182,12 @@ def test_models_as_json_says_whether_weights_are_here(posewire: Posewire, tmp_pa
     posewire("pull", NAME)
     listed = {one["name"]: one for one in json.loads(posewire("models", "--json").stdout)}
     assert listed.keys() == catalog().keys()
-    assert listed[NAME]["ready"] is True
-    assert listed["lightweight-openpose"]["ready"] is False
+    assert listed[NAME]["weights"] == "here"
+    assert listed["lightweight-openpose"]["weights"] == "to bring"
     for one in listed.values():
         assert {"title", "skeleton", "accuracy", "licence", "source"} <= one.keys()
     empty = json.loads(posewire("models", "--json", POSEWIRE_CACHE=str(tmp_path)).stdout)
-    assert not any(one["ready"] for one in empty)
+    assert [one["weights"] for one in empty] == ["to fetch", "to bring"]
 
 
 def test_config_prints_every_setting_with_its_meaning(posewire: Posewire) -> None:
