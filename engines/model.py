@@ -65,7 +65,7 @@ def run(model: Model, image: Pixels) -> People:
     steps = model.steps(image)
     asked = next(steps)
     while True:
-        maps = model.engines[asked.network].infer(asked.pictures)
+        maps = model.engines[asked.network].infer(asked.inputs)
         try:
             asked = steps.send(maps)
         except StopIteration as stopped:

@@ -1,7 +1,7 @@
 """A model's work on one image, as a generator that asks for its networks.
 
 One description serves a script, the command line and the server: whoever drives it
-answers each `Infer` with the maps of those pictures.
+answers each `Infer` with the maps of those inputs.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from engines.runtime.engine import Batch, Maps
 
 @dataclass(frozen=True, slots=True)
 class Infer:
-    """Pictures (N, h, w, 3) uint8 for the network of that name."""
+    """Inputs for the network of that name: N pictures (N, h, w, 3) uint8, or arrays (N, ...)."""
 
     network: str
-    pictures: Batch
+    inputs: Batch
 
 
 Steps = Generator[Infer, Maps, People]

@@ -150,7 +150,7 @@ class Estimator:
         opened = await self._in_pool(lambda: self._open(data, served.model, query, watch))
         asked = opened.asked
         while isinstance(asked, Infer):
-            answer = await served.workers[asked.network].infer(asked.pictures, query.deadline)
+            answer = await served.workers[asked.network].infer(asked.inputs, query.deadline)
             watch.seconds["queue"] += answer.queued
             watch.seconds["infer"] += answer.inferred
             asked = await self._in_pool(_step(opened.steps, answer.maps, watch))

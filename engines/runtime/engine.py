@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Batch = npt.NDArray[np.uint8]  # (N, h, w, 3) BGR
+# Pictures (N, h, w, 3) uint8 BGR, or what a network that sees no picture takes, (N, ...) float32.
+Batch = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Maps = dict[str, npt.NDArray[np.float32]]  # by output name, (N, ...)
 
 

@@ -33,7 +33,7 @@ def prepared_inputs(model: Model, images: Mapping[str, bytes]) -> list[Batch]:
             image = decode(data, ImageLimits())
         except ServiceError as error:
             raise ValueError(f"{name}: {error}") from error
-        inputs.append(next(model.steps(image)).pictures)
+        inputs.append(next(model.steps(image)).inputs)
     return inputs
 
 

@@ -76,7 +76,7 @@ def test_the_input_height_can_be_chosen(store: Store, photograph: Pixels) -> Non
     assert small.entry.input.height == 256
     assert [engine.max_batch for engine in small.engines.values()] == [3]
     asked = next(small.steps(photograph))
-    assert asked.pictures.shape == (1, 256, 256, 3)
+    assert asked.inputs.shape == (1, 256, 256, 3)
     assert len(run(small, photograph)) == 1
     small.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import runpy
@@ -21,16 +22,33 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-4  # of the largest stored value
 
 
-def _lightweight_openpose(refinement_stages: int) -> nn.Module:
-    from engines.networks.lightweight_openpose import LightweightOpenPose  # noqa: PLC0415
-
-    return LightweightOpenPose(refinement_stages)
+def _network(module: str, name: str, *arguments: Any) -> nn.Module:
+    network: nn.Module = getattr(importlib.import_module(f"engines.networks.{module}"), name)(
+        *arguments
+    )
+    return network
 
 
 # Networks and torch are imported as one is checked: without torch, these are skipped by name.
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "lightweight-openpose-1stage": partial(_lightweight_openpose, 1),
-    "lightweight-openpose-3stage": partial(_lightweight_openpose, 3),
+    "lightweight-openpose-1stage": partial(
+        _network, "lightweight_openpose", "LightweightOpenPose", 1
+    ),
+    "lightweight-openpose-3stage": partial(
+        _network, "lightweight_openpose", "LightweightOpenPose", 3
+    ),
+    "openpose-coco": partial(_network, "openpose", "OpenPose", 19, 38),
+    "openpose-mpi": partial(_network, "openpose", "OpenPose", 16, 28),
+    "openpose-body25": partial(_network, "openpose_body25", "OpenPoseBody25"),
+    "hrnet-w32": partial(_network, "hrnet", "HRNet", 32, 17),
+    "hrnet-w48": partial(_network, "hrnet", "HRNet", 48, 17),
+    "hrnet-w32-mpii": partial(_network, "hrnet", "HRNet", 32, 16),
+    "dekr-w32-coco": partial(_network, "dekr", "Dekr", 32, 17),
+    "dekr-w48-coco": partial(_network, "dekr", "Dekr", 48, 17),
+    "dekr-w32-crowdpose": partial(_network, "dekr", "Dekr", 32, 14),
+    "multiposenet-resnet50": partial(_network, "multiposenet", "MultiPoseNet", 50),
+    "multiposenet-resnet101": partial(_network, "multiposenet", "MultiPoseNet", 101),
+    "prn": partial(_network, "prn", "PoseResidualNetwork", 2),
 }
 
 

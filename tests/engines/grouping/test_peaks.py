@@ -9,7 +9,7 @@ import pytest
 from engines.grouping.peaks import PeakRule, find_peaks
 from engines.people import Floats
 from tests.engines.grouping import reference
-from tests.parity.decoding import same_candidates
+from tests.parity.decoding.lightweight_openpose import same_candidates
 from tests.shared import shared
 
 EVERY_PEAK = PeakRule(min_distance=0, max_peaks=100_000)

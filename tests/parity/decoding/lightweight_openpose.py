@@ -1,4 +1,4 @@
-"""Maps to people: what the original post-processing made of the same maps."""
+"""Lightweight OpenPose's candidates, value by value, and its people against those drawn."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from engines.grouping.part_affinity import PartAffinityRule, group
 from engines.grouping.peaks import PeakRule, find_peaks
 from engines.skeletons import OPENPOSE_18
 from tests.parity.matching import match
-from tests.parity.report import Check, Figure
+from tests.parity.report import Figure
 
 _PIXELS, _SCORE = 1e-3, 1e-4
 _STRIDE = 8
 
 
-def checks() -> dict[str, Check]:
-    """The check of every implemented system."""
-    return {"decoding/lightweight-openpose": _lightweight_openpose}
-
-
-def _lightweight_openpose(folder: Path) -> Figure:
+def check(folder: Path) -> Figure:
     """The same candidates; of the people, as many matched and no more unmatched."""
     scenes = json.loads((folder / "decoding" / "scenes.json").read_text("utf-8"))
     passed, texts = True, []
