@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import json
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.parity import outputs
 from tests.parity.report import Check, Figure, Skipped
 
 if TYPE_CHECKING:
     from torch import nn
 
 TOLERANCE = 1e-4  # of the largest stored value
+
+Arrays = Mapping[str, np.ndarray]
 
 
 def _network(module: str, name: str, *arguments: Any) -> nn.Module:
@@ -66,29 +69,39 @@ def _check(name: str, build: Callable[[], nn.Module], folder: Path) -> Figure:
     own = [[key, list(value.shape)] for key, value in network.state_dict().items()]
     if own != keys:
         return Figure(False, _difference(own, keys))
-    return _compare(
-        _outputs(network, _fill_of(folder), index),
-        _arrays(folder / "networks" / f"{name}.npz"),
-    )
+    stored = _arrays(folder / "networks" / f"{name}.npz")
+    fill = _fill_of(folder)
+    _fill(network, fill, index["seed"])
+    given = stored["input"] if "input" in stored else _input(fill, index)
+    return _compare(_run(network, given, outputs.BY_NETWORK.get(name, outputs.named)), stored)
 
 
-def _outputs(network: nn.Module, fill: Any, index: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The network's outputs by name for the fixture's parameters and input."""
+def _fill(network: nn.Module, fill: Any, seed: str) -> None:
+    """Give `network` the fixture's parameters."""
     import torch  # noqa: PLC0415
 
-    own, seed = network.state_dict(), index["seed"]
+    own = network.state_dict()
     filled = {key: torch.from_numpy(value) for key, value in fill.fill(own, seed).items()}
+    for name, module in network.named_modules():
+        if isinstance(module, torch.nn.PReLU):
+            filled[f"{name}.weight"] *= 0.25  # else activations grow from layer to layer
     network.load_state_dict({**own, **filled})
-    image = fill.network_input(tuple(index["input_shape"]), seed) * np.float32(
-        index.get("input_scale", 1)
-    )
+
+
+def _input(fill: Any, index: Mapping[str, Any]) -> np.ndarray:
+    drawn: np.ndarray = fill.network_input(tuple(index["input_shape"]), index["seed"])
+    return drawn * np.float32(index.get("input_scale", 1))
+
+
+def _run(network: nn.Module, given: np.ndarray, as_stored: outputs.AsStored) -> Arrays:
+    """The network's outputs, as the fixture's are named."""
+    import torch  # noqa: PLC0415
+
     with torch.inference_mode():
-        return {
-            key: value.numpy() for key, value in network(torch.from_numpy(image))._asdict().items()
-        }
+        return as_stored(network(torch.from_numpy(given)), given)
 
 
-def _compare(ours: dict[str, np.ndarray], stored: dict[str, np.ndarray]) -> Figure:
+def _compare(ours: Arrays, stored: Arrays) -> Figure:
     if ours.keys() != stored.keys():
         return Figure(False, f"outputs {', '.join(ours)}, stored are {', '.join(stored)}")
     for key, value in stored.items():
@@ -111,7 +124,7 @@ def _difference(own: list[Any], keys: list[Any]) -> str:
     return f"{len(own)} state-dict entries, stored are {len(keys)}"
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _arrays(path: Path) -> Arrays:
     with np.load(path, allow_pickle=False) as stored:
         return dict(stored)
 
