@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,11 @@ from engines.grouping.fields import Connections
 from engines.grouping.peaks import Peaks
 from engines.skeletons import Skeleton
 
+Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+_LEAST_BESIDE_FEET = 4  # a person with feet has more other keypoints than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,13 @@ class PersonRule:
     Attributes:
         min_parts: the least number of keypoints.
         min_score: the least mean of a person's keypoint and limb scores per keypoint.
+        feet: keypoints that do not count, and whose owner needs more than four others; unless
+            nobody would be left (OpenPose's rule for BODY_25, against false positives).
     """
 
     min_parts: int = 3
     min_score: float = 0.2
+    feet: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class Assembly:
     """
 
     members: Ints
-    scores: npt.NDArray[np.float32]
+    scores: Floats
 
 
 def assemble(
@@ -63,9 +70,29 @@ def assemble(
     limbs = np.array([limb_scores[person.limbs].sum() for person in people], np.float32)
     found = members >= 0
     scores = limbs + np.where(found, heights[members] if len(heights) else 0, 0).sum(axis=1)
-    sizes = found.sum(axis=1)
-    kept = (sizes >= rule.min_parts) & (scores >= rule.min_score * sizes)
+    kept = _are_people(found, scores, rule)
     return Assembly(members[kept], scores[kept].astype(np.float32))
+
+
+def keypoints_of(assembly: Assembly, places: Floats, scores: Floats) -> Floats:
+    """(P, K, 3) x, y, score of people's candidates at (n, 2) places; missing ones are 0."""
+    found = assembly.members >= 0
+    members = assembly.members[found]
+    keypoints = np.zeros((*found.shape, 3), np.float32)
+    keypoints[found, :2] = places[members]
+    keypoints[found, 2] = scores[members]
+    return keypoints
+
+
+def _are_people(found: Flags, scores: Floats, rule: PersonRule) -> Flags:
+    """(P,) which assemblies, by their (P, K) keypoints found and scores, pass the rule."""
+    feet = found[:, list(rule.feet)]
+    sizes = found.sum(axis=1) - feet.sum(axis=1)
+    kept: Flags = (sizes >= rule.min_parts) & (scores >= rule.min_score * sizes)
+    kept &= (sizes > _LEAST_BESIDE_FEET) | ~feet.any(axis=1)
+    if rule.feet and not kept.any():
+        return _are_people(found, scores, replace(rule, feet=()))
+    return kept
 
 
 @dataclass(slots=True)

@@ -59,8 +59,8 @@ def connect(
     Most pairs are not limbs and miss the field in the middle of their line: those points
     are looked up first, and the others only for pairs that may still pass.
     """
-    limb, first, second = _pairs(peaks, skeleton)
-    lines = _Lines(fields, peaks, skeleton, upsample)
+    limb, first, second = pairs(peaks, skeleton)
+    lines = _Lines(LimbFields(fields, skeleton, upsample), peaks)
     allowed = rule.samples - (int(rule.min_ratio * rule.samples) + 1)  # points to miss
     middle = np.arange(rule.samples // 2 - 1, rule.samples // 2 + 1 + allowed)
     rest = np.setdiff1d(np.arange(rule.samples), middle)
@@ -78,47 +78,59 @@ def connect(
     return Connections(limb[passed], first[passed], second[passed], score.astype(np.float32))
 
 
-def _pairs(peaks: Peaks, skeleton: Skeleton) -> tuple[Ints, Ints, Ints]:
+def pairs(peaks: Peaks, skeleton: Skeleton) -> tuple[Ints, Ints, Ints]:
     """Limb, first and second candidate of every pair, without a loop over limbs."""
     ends = np.asarray(skeleton.limbs, np.intp)
     sizes = np.diff(peaks.starts)[ends]
-    pairs = sizes.prod(axis=1)
-    limb = np.repeat(np.arange(len(ends)), pairs)
-    within = np.arange(len(limb)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
+    count = sizes.prod(axis=1)
+    limb = np.repeat(np.arange(len(ends)), count)
+    within = np.arange(len(limb)) - np.repeat(np.cumsum(count) - count, count)
     a, b = np.divmod(within, sizes[limb, 1])
     return limb, peaks.starts[ends[limb, 0]] + a, peaks.starts[ends[limb, 1]] + b
+
+
+class LimbFields:
+    """The two maps of every limb, at whole points of their grid enlarged `upsample` times."""
+
+    def __init__(self, fields: Floats, skeleton: Skeleton, upsample: int) -> None:
+        self._upsample = np.float32(upsample)
+        self._rows = fields.shape[1] + 2 * _BORDER
+        channels = np.asarray(skeleton.fields, np.intp)
+        self._x, self._y = _stack(fields[channels[:, 0]]), _stack(fields[channels[:, 1]])
+
+    def along(self, limb: Ints, x: Floats, y: Floats, unit_x: Floats, unit_y: Floats) -> Floats:
+        """(S, n): the fields of (n,) limbs at (S, n) points, along (n,) unit vectors.
+
+        The points, float32, are overwritten.
+        """
+        self._onto_map(x)
+        self._onto_map(y)
+        y += (limb * self._rows + _BORDER).astype(np.float32)
+        along: Floats = _look_up(self._x, x, y) * unit_x
+        along += _look_up(self._y, x, y) * unit_y
+        return along
+
+    def _onto_map(self, points: Floats) -> None:
+        points += np.float32(0.5)
+        points /= self._upsample
+        points -= np.float32(0.5)
 
 
 class _Lines:
     """Looks fields up along lines between candidates."""
 
-    def __init__(self, fields: Floats, peaks: Peaks, skeleton: Skeleton, upsample: int) -> None:
+    def __init__(self, fields: LimbFields, peaks: Peaks) -> None:
+        self._fields = fields
         self._at_x, self._at_y = peaks.xy.T.astype(np.float32)
-        self._upsample = np.float32(upsample)
-        self._rows = fields.shape[1] + 2 * _BORDER
-        channels = np.asarray(skeleton.fields, np.intp)
-        self._x, self._y = _stack(fields[channels[:, 0]]), _stack(fields[channels[:, 1]])
 
     def along(self, limb: Ints, first: Ints, second: Ints, points: Ints, samples: int) -> Floats:
         """(len(points), n): the field's share along each line, at those of its points."""
         start_x, start_y = self._at_x[first], self._at_y[first]
         line_x, line_y = self._at_x[second] - start_x, self._at_y[second] - start_y
         step = (points / (samples - 1)).astype(np.float32)[:, None]
-        x = self._on_map(start_x, line_x, step)
-        y = self._on_map(start_y, line_y, step)
-        y += (limb * self._rows + _BORDER).astype(np.float32)
+        x, y = np.rint(line_x * step + start_x), np.rint(line_y * step + start_y)
         length = np.hypot(line_x, line_y) + np.float32(1e-6)
-        along: Floats = _look_up(self._x, x, y) * (line_x / length)
-        along += _look_up(self._y, x, y) * (line_y / length)
-        return along
-
-    def _on_map(self, start: Floats, line: Floats, step: Floats) -> Floats:
-        """The nearest points of the upsampled grid, in pixels of the map."""
-        on_grid: Floats = np.rint(line * step + start)
-        on_grid += np.float32(0.5)
-        on_grid /= self._upsample
-        on_grid -= np.float32(0.5)
-        return on_grid
+        return self._fields.along(limb, x, y, line_x / length, line_y / length)
 
 
 def _stack(maps: Floats) -> Floats:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from engines.grouping.assembly import PersonRule, assemble
+from engines.grouping.assembly import PersonRule, assemble, keypoints_of
 from engines.grouping.fields import FieldRule, connect
 from engines.grouping.peaks import PeakRule, find_peaks
 from engines.skeletons import Skeleton
@@ -53,12 +53,7 @@ def group(
     connections = connect(fields, peaks, skeleton, upsample, rule.fields)
     assembly = assemble(connections, peaks, skeleton, rule.people)
 
-    found = assembly.members >= 0
-    keypoints = np.zeros((*assembly.members.shape, 3), np.float32)
-    members = assembly.members[found]
-    keypoints[found, :2] = (peaks.xy[members] + peaks.shift[members] + 0.5) * (
-        stride / upsample
-    ) - 0.5
-    keypoints[found, 2] = peaks.score[members]
+    places = (peaks.xy + peaks.shift + 0.5) * (stride / upsample) - 0.5
+    keypoints = keypoints_of(assembly, places.astype(np.float32), peaks.score)
     scores = np.minimum(keypoints[:, :, 2].sum(axis=1) / count, 1)
     return keypoints, scores.astype(np.float32)

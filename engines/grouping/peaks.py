@@ -22,14 +22,13 @@ _RADIUS = 2  # map pixels around a cell that its cubic interpolation reads
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Candidates of all keypoints, ordered by keypoint, then x, then y.
+    """Candidates of all keypoints, ordered by keypoint.
 
     Attributes:
         part: (n,) keypoint index.
         xy: (n, 2) whole x, y on the upsampled grid.
         score: (n,) height of the upsampled heatmap there.
-        shift: (n, 2) from there to the top of the parabola through the neighbours,
-            at most half a pixel of the upsampled grid.
+        shift: (n, 2) from there to the keypoint, in pixels of the upsampled grid.
         starts: (K + 1,) where the candidates of each keypoint start.
     """
 
@@ -61,6 +60,9 @@ class PeakRule:
 def find_peaks(heatmaps: Floats, rule: PeakRule) -> Peaks:
     """Peaks of (K, h, w) heatmaps: higher than their four neighbours, and than 0 outside.
 
+    They are ordered by keypoint, then x, then y. The keypoint is at the top of the parabola
+    through the neighbours, at most half a pixel of the upsampled grid away.
+
     Of two equally high neighbours the right or lower one is the peak: int8 engines give
     plateaus, where the authors' strict comparison finds nothing.
     """
@@ -68,7 +70,7 @@ def find_peaks(heatmaps: Floats, rule: PeakRule) -> Peaks:
     up = rule.upsample
     cells = np.flatnonzero(heatmaps >= rule.threshold / 2)
     part, cell_y, cell_x = np.unravel_index(cells, heatmaps.shape)
-    values = _enlarge(heatmaps, part, cell_y, cell_x, up)
+    values = enlarge(heatmaps, part, cell_y, cell_x, up=up)
     values[cell_y == 0, 0], values[cell_y == height - 1, -1] = 0, 0
     values[cell_x == 0, :, 0], values[cell_x == width - 1, :, -1] = 0, 0
 
@@ -98,8 +100,15 @@ def find_peaks(heatmaps: Floats, rule: PeakRule) -> Peaks:
     )
 
 
-def _enlarge(heatmaps: Floats, part: Ints, y: Ints, x: Ints, up: int) -> Floats:
-    """(n, up + 2, up + 2): the cells enlarged, with one pixel of their surroundings."""
+def enlarge(heatmaps: Floats, part: Ints, y: Ints, x: Ints, *, up: int, margin: int = 1) -> Floats:
+    """(n, up + 2 * margin, up + 2 * margin): cells enlarged `up` times, as OpenCV does.
+
+    Args:
+        heatmaps: (K, h, w).
+        part, y, x: (n,) the cells.
+        up: the enlargement.
+        margin: of a cell's surroundings, in enlarged pixels; at most (up + 1) / 2.
+    """
     side = 2 * _RADIUS
     padded = np.pad(heatmaps, ((0, 0), (_RADIUS,) * 2, (_RADIUS,) * 2), mode="edge")
     _, rows, columns = padded.shape
@@ -107,14 +116,14 @@ def _enlarge(heatmaps: Floats, part: Ints, y: Ints, x: Ints, up: int) -> Floats:
     reach = np.arange(side + 1)
     around = (reach[:, None] * columns + reach).ravel()
     patches = padded.ravel().take(first[:, None] + around)
-    enlarged: Floats = patches @ _cubic_weights(up)
-    return enlarged.reshape(-1, up + 2, up + 2)
+    enlarged: Floats = patches @ _cubic_weights(up, margin)
+    return enlarged.reshape(-1, up + 2 * margin, up + 2 * margin)
 
 
 @cache
-def _cubic_weights(up: int) -> Floats:
-    """(25, (up + 2) ** 2): from a 5x5 patch to its centre cell enlarged `up` times."""
-    at = (np.arange(-1, up + 1) + 0.5) / up - 0.5  # in map pixels from the cell's centre
+def _cubic_weights(up: int, margin: int) -> Floats:
+    """(25, (up + 2 * margin) ** 2): from a 5x5 patch to its centre cell enlarged `up` times."""
+    at = (np.arange(-margin, up + margin) + 0.5) / up - 0.5  # map pixels from the cell's centre
     distance = np.abs(at[None] - np.arange(-_RADIUS, _RADIUS + 1)[:, None])
     a = _CUBIC
     near = (a + 2) * distance**3 - (a + 3) * distance**2 + 1

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from tests.parity.decoding import lightweight_openpose
+from tests.parity.decoding import dekr, hrnet, lightweight_openpose, multiposenet, openpose
 from tests.parity.report import Check
 
 
 def checks() -> dict[str, Check]:
-    """The check of every implemented system."""
-    return {"decoding/lightweight-openpose": lightweight_openpose.check}
+    """The check of every system."""
+    return {
+        "decoding/lightweight-openpose": lightweight_openpose.check,
+        "decoding/openpose-coco": openpose.check,
+        "decoding/dekr-coco": dekr.check,
+        "decoding/hrnet": hrnet.check,
+        "decoding/multiposenet": multiposenet.check,
+    }
