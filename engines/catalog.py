@@ -9,18 +9,18 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from engines.geometry import Letterbox
+from engines.pixels import PIXELS, PixelForm
 from engines.skeletons import SKELETONS, Skeleton
 
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """A published file: its name, address, checksum and size in bytes."""
+    """A published file: its name, checksum, size in bytes, and address where it has one."""
 
     name: str
-    address: str
     sha256: str
     size: int
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +28,63 @@ class Network:
     """A graph an engine runs.
 
     Attributes:
+        name: what a model's steps, queues and engines call it; no other network's.
         graph: file name of the OpenVINO IR or ONNX graph.
         outputs: our name of each output -> the graph's.
-        checkpoint: file name of the authors' checkpoint that `posewire build` makes the
-            graph of; None where the graph itself is published.
+        pixels: the form in which the network takes pixels; None for one that takes none.
     """
 
+    name: str
     graph: str
     outputs: Mapping[str, str]
-    checkpoint: str | None = None
+    pixels: PixelForm | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The authors' file that a model's graphs are made of.
+
+    Attributes:
+        file: its name as the authors publish it.
+        network: which network it is of; see `engines.build`.
+        variant: how that network is configured: HRNet's width, say.
+    """
+
+    file: str
+    network: str
+    variant: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSize:
+    """Of a network, in pixels.
+
+    Attributes:
+        height: the least side for DEKR.
+        width: None where it follows from the picture; then the height can be chosen too.
+    """
+
+    height: int
+    width: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model of the catalogue."""
+    """A model of the catalogue.
+
+    A model is published (`files`), made of a checkpoint that the user brings (`checkpoint`), or
+    a graph of the user's own (neither).
+    """
 
     name: str
     title: str
     system: str
     skeleton: Skeleton
-    input: Letterbox
-    network: Network
+    input: InputSize
+    networks: Mapping[str, Network]  # by role; "network" is the one that sees the picture
+    checkpoint: Checkpoint | None
     files: tuple[WeightFile, ...]
+    precision: str
     licence: str
     source: str
     accuracy: str
@@ -75,15 +110,32 @@ def find(name: str) -> Entry:
 
 
 def _entry(name: str, table: dict[str, Any]) -> Entry:
+    networks = table["networks"]
     return Entry(
         name=name,
         title=table["title"],
         system=table["system"],
         skeleton=SKELETONS[table["skeleton"]],
-        input=Letterbox(**table["input"]),
-        network=Network(**table["network"]),
+        input=InputSize(**table["input"]),
+        networks={role: _network(name, role, networks[role]) for role in networks},
+        checkpoint=_checkpoint(table["checkpoint"]) if "checkpoint" in table else None,
         files=tuple(WeightFile(**file) for file in table.get("files", ())),
+        precision=table.get("precision", "f32"),
         licence=table["licence"],
         source=table["source"],
         accuracy=table["accuracy"],
     )
+
+
+def _network(model: str, role: str, table: dict[str, Any]) -> Network:
+    return Network(
+        name=model if role == "network" else f"{model}/{role}",
+        graph=table["graph"],
+        outputs=table["outputs"],
+        pixels=PIXELS[table["pixels"]],
+    )
+
+
+def _checkpoint(table: dict[str, Any]) -> Checkpoint:
+    variant = {name: value for name, value in table.items() if name not in {"file", "network"}}
+    return Checkpoint(table["file"], table["network"], variant)

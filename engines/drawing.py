@@ -5,20 +5,32 @@ from __future__ import annotations
 import colorsys
 
 import cv2
+import numpy as np
 
 from engines.geometry import Pixels
 from engines.people import People
 from engines.skeletons import Skeleton
 
+_LEAST_SCORE = 0.05
+_BOX = (0, 220, 255)  # B, G, R
+
 
 def draw(image: Pixels, people: People, skeleton: Skeleton) -> Pixels:
-    """A copy of `image` (H, W, 3) BGR with the limbs and keypoints of `people` on it."""
+    """A copy of `image` (H, W, 3) BGR with the limbs and keypoints of `people` on it.
+
+    Keypoints of next to no score, which some models give in place of missing ones, are left
+    out. Of people without keypoints, as a detector gives them, the boxes are drawn.
+    """
     drawn = image.copy()
     size = max(1, round(min(image.shape[:2]) / 160))
+    if not skeleton.keypoints:
+        for box in people.boxes:
+            corners = np.rint([box[:2], box[:2] + box[2:]]).astype(int).tolist()
+            cv2.rectangle(drawn, *corners, _BOX, size, cv2.LINE_AA)
     colours = _rainbow(len(skeleton.keypoints))
     for person in people.keypoints:
         points = [(round(float(x)), round(float(y))) for x, y in person[:, :2]]
-        found = person[:, 2] > 0
+        found = person[:, 2] > _LEAST_SCORE
         for first, second in skeleton.drawn_limbs:
             if found[first] and found[second]:
                 cv2.line(drawn, points[first], points[second], colours[second], size, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""Torch networks to ONNX graphs that take pixels as they come out of an image."""
+"""Torch networks to ONNX graphs; those of pictures take pixels as they come out of an image."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
+from onnxscript import opset19
 from torch import Tensor, nn
 from torch.export import Dim
 
+from engines.networks.deform_conv import OPERATOR
+
 OPSET = 18
+OPSET_OF_DEFORM_CONV = 19  # the first to have the operator
+
+Sizes = Mapping[int, Any]  # by dimension of the input
 
 
 def export(
@@ -27,8 +34,9 @@ def export(
     rgb: bool = False,
     outputs: Sequence[str] = ("heatmaps", "pafs"),
     multiple: int = 8,
+    deform_conv: bool = False,
 ) -> None:
-    """Write `network` to `path` as an ONNX graph of opset 18, or leave `path` as it was.
+    """Write `network` to `path` as an ONNX graph, or leave `path` as it was.
 
     The graph's input `image` is (N, H, W, 3) uint8 BGR with N, H and W free, H and W multiples
     of `multiple`. The network gets (N, 3, H, W) float32, (pixel - mean) / scale.
@@ -42,6 +50,10 @@ def export(
         rgb: whether the network takes RGB.
         outputs: names of the network's outputs, in order.
         multiple: of what height and width are multiples, for the network's strides.
+        deform_conv: whether deformable convolutions are ONNX's DeformConv, of opset 19, which
+            TensorRT has from 10.1 and OpenVINO and TensorRT-RTX have not. By default they are
+            made of GridSample, and the graph is of opset 18; the GridSample of opset 20 gives
+            other results in TensorRT 10.13.
 
     Raises:
         ValueError: `mean` or `scale` is not of three channels, or `outputs` not of as many
@@ -49,18 +61,21 @@ def export(
     """
     if len(mean) != 3 or len(scale) != 3:
         raise ValueError("mean and scale need three values each, one a channel")
-    on_pixels = _OnPixels(copy.deepcopy(network).to("cpu", torch.float32), mean, scale, rgb).eval()
-    program = _trace(on_pixels, list(outputs), multiple)
-    made = len(program.model.graph.outputs)
-    if made != len(outputs):
-        raise ValueError(f"the network has {made} outputs, but {len(outputs)} are named")
-    for node in program.model.graph:
-        node.metadata_props.clear()  # stack traces, with the paths of this machine
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        whole = Path(folder) / path.name
-        program.save(whole, external_data=False)
-        os.replace(whole, path)
+    on_pixels = _OnPixels(_exact(network), mean, scale, rgb).eval()
+    # Two images and many cells: a size of one would be taken for a constant.
+    example = torch.zeros(2, 8 * multiple, 12 * multiple, 3, dtype=torch.uint8)
+    free = {0: Dim("batch"), 1: multiple * Dim("rows"), 2: multiple * Dim("columns")}
+    _write(on_pixels, path, "image", example, free, outputs, deform_conv)
+
+
+def export_arrays(
+    network: nn.Module, path: Path, *, shape: Sequence[int], outputs: Sequence[str]
+) -> None:
+    """Write a network that takes no picture to `path` as `export` does.
+
+    The graph's input `input` is (N, *shape) float32 with N free, as the network takes it.
+    """
+    _write(_exact(network), path, "input", torch.zeros(2, *shape), {0: Dim("batch")}, outputs)
 
 
 class _OnPixels(nn.Module):
@@ -87,23 +102,62 @@ class _OnPixels(nn.Module):
         return (made,) if isinstance(made, Tensor) else tuple(made)
 
 
-def _trace(network: nn.Module, outputs: list[str], multiple: int) -> torch.onnx.ONNXProgram:
-    # Two images and many cells: a size of one would be taken for a constant.
-    example = torch.zeros(2, 8 * multiple, 12 * multiple, 3, dtype=torch.uint8)
-    free = {0: Dim("batch"), 1: multiple * Dim("rows"), 2: multiple * Dim("columns")}
+def _exact(network: nn.Module) -> nn.Module:
+    """A copy in float32 and evaluation mode."""
+    return copy.deepcopy(network).to("cpu", torch.float32).eval()
+
+
+def _write(
+    network: nn.Module,
+    path: Path,
+    name: str,
+    example: Tensor,
+    free: Sizes,
+    outputs: Sequence[str],
+    deform_conv: bool = False,
+) -> None:
+    """Trace a network of one input and put the graph at `path` in one step."""
+    program = _trace(network, name, example, free, outputs, deform_conv)
+    made = len(program.model.graph.outputs)
+    if made != len(outputs):
+        raise ValueError(f"the network has {made} outputs, but {len(outputs)} are named")
+    for node in program.model.graph:
+        node.metadata_props.clear()  # stack traces, with the paths of this machine
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+        whole = Path(folder) / path.name
+        program.save(whole, external_data=False)
+        os.replace(whole, path)
+
+
+def _trace(
+    network: nn.Module,
+    name: str,
+    example: Tensor,
+    free: Sizes,
+    outputs: Sequence[str],
+    deform_conv: bool,
+) -> torch.onnx.ONNXProgram:
     with _quiet():
         program = torch.onnx.export(
             network,
             (example,),
             dynamo=True,
-            dynamic_shapes={"image": free},
-            input_names=["image"],
-            output_names=outputs,
-            opset_version=OPSET,
+            dynamic_shapes=(free,),
+            input_names=[name],
+            output_names=list(outputs),
+            opset_version=OPSET_OF_DEFORM_CONV if deform_conv else OPSET,
+            custom_translation_table={OPERATOR: _deform_conv} if deform_conv else None,
             verbose=False,
         )
     assert program is not None  # noqa: S101 - given by every export with dynamo=True
     return program
+
+
+def _deform_conv(x: Any, offsets: Any, weight: Any, bias: Any, groups: int) -> Any:
+    """`engines.networks.deform_conv.deform_conv2d` as ONNX's; the offsets lie alike."""
+    same = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    return opset19.DeformConv(x, weight, offsets, bias, group=groups, offset_group=groups, **same)
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 A file lives at `<cache>/<model>/<file>`. It is fetched from `<mirror>/<model>/<file>`, the
 mirror being a folder or an address, else from its own address; written under another name
-and moved into place only when its sha256 is right.
+and moved into place only when its sha256 is right. What a user brought lies in
+`<cache>/<model>/imported` and goes before what is published.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import urllib.error
 import urllib.request
@@ -19,7 +21,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from engines.catalog import Entry, WeightFile
+from engines.catalog import Entry, Network, WeightFile
 
 Progress = Callable[[str, int, int], None]  # file name, bytes done, bytes in all
 _CHUNK = 1 << 16
@@ -40,17 +42,49 @@ class Store:
     def folder(self, entry: Entry) -> Path:
         return self.cache / entry.name
 
+    def imported(self, entry: Entry) -> Path:
+        """The folder of what the user brought."""
+        return self.folder(entry) / "imported"
+
+    def graph(self, entry: Entry, network: Network) -> Path:
+        """Where the graph of a network is, or would be."""
+        brought = self.imported(entry) / network.graph
+        return brought if brought.is_file() else self.folder(entry) / network.graph
+
+    def checkpoint(self, entry: Entry) -> Path:
+        """Where the user's copy of the authors' checkpoint is, or would be.
+
+        Raises:
+            WeightsError: the model is not made of one.
+        """
+        if entry.checkpoint is None:
+            raise WeightsError(f"{entry.name} is not made of a checkpoint: there is none to build")
+        return self.imported(entry) / entry.checkpoint.file
+
+    def fetchable(self, entry: Entry) -> bool:
+        """Whether every published file has an address, or a mirror may have it."""
+        known = all(file.address or self.mirror for file in entry.files)
+        return bool(entry.files) and known
+
     def missing(self, entry: Entry) -> list[WeightFile]:
-        """Published files that are not in the cache, or not as published."""
-        return [file for file in entry.files if not _is_whole(self.folder(entry) / file.name, file)]
+        """Published files that are needed and not in the cache, or not as published."""
+        folder = self.imported(entry)
+        if all((folder / network.graph).is_file() for network in entry.networks.values()):
+            return []
+        return [
+            file for file in entry.files if not is_published(self.folder(entry) / file.name, file)
+        ]
 
     def ready(self, entry: Entry) -> bool:
-        """Whether the engine's graph is here."""
-        return not self.missing(entry) and (self.folder(entry) / entry.network.graph).is_file()
+        """Whether the engines' graphs are here."""
+        return not self.missing(entry) and self._has_graphs(entry)
+
+    def _has_graphs(self, entry: Entry) -> bool:
+        return all(self.graph(entry, network).is_file() for network in entry.networks.values())
 
 
 def ensure(entry: Entry, store: Store, progress: Progress | None = None) -> Path:
-    """The folder with every file of `entry`, fetching what is missing.
+    """The folder with the files of `entry`, fetching what is missing.
 
     Raises:
         WeightsError: what is missing, why, and how to bring it, in one line.
@@ -58,16 +92,32 @@ def ensure(entry: Entry, store: Store, progress: Progress | None = None) -> Path
     folder = store.folder(entry)
     for file in store.missing(entry):
         _fetch(entry, file, store, progress)
-    if not (folder / entry.network.graph).is_file():
-        raise WeightsError(
-            f"{entry.name} has no published graph: download {entry.network.checkpoint} of "
-            f"{entry.source} and run `posewire build {entry.name} --checkpoint FILE`"
-        )
+    if not store.ready(entry):
+        raise WeightsError(f"{entry.name} cannot be fetched: {how_to_bring(entry)}")
     return folder
 
 
+def keep(file: Path, target: Path) -> Path:
+    """Copies a user's file to `target`, whole or not at all."""
+    if target.exists() and target.samefile(file):
+        return target
+    with file.open("rb") as source, atomically(target) as out:
+        shutil.copyfileobj(source, out)
+    return target
+
+
+def how_to_bring(entry: Entry) -> str:
+    """What a user does for a model whose weights have no address."""
+    command = f"`posewire import {entry.name} FILE`"
+    if entry.checkpoint is not None:
+        return f"get {entry.checkpoint.file} from {entry.source} and run {command}"
+    if entry.files:
+        return f"get {entry.files[0].name} ({entry.source}) and run {command}"
+    return f"bring an ONNX file with {command}"
+
+
 def _fetch(entry: Entry, file: WeightFile, store: Store, progress: Progress | None) -> None:
-    sources = [file.address]
+    sources = [file.address] if file.address else []
     if store.mirror:
         sources.insert(0, f"{store.mirror.rstrip('/')}/{entry.name}/{file.name}")
     failures = []
@@ -79,10 +129,10 @@ def _fetch(entry: Entry, file: WeightFile, store: Store, progress: Progress | No
             failures.append(f"{source}: {_reason(error)}")
         else:
             return
+    tried = "; ".join(failures) or "it has no address of its own"
     raise WeightsError(
-        f"{entry.name} lacks {file.name} ({'; '.join(failures)}); bring it with POSEWIRE_MIRROR, "
-        f"a folder or address that has {entry.name}/{file.name}, or copy it into "
-        f"{store.folder(entry)}"
+        f"{entry.name} lacks {file.name} ({tried}); bring it with `posewire import {entry.name} "
+        f"FILE`, or with POSEWIRE_MIRROR, a folder or address that has {entry.name}/{file.name}"
     )
 
 
@@ -103,8 +153,7 @@ def _open(source: str) -> BinaryIO:
 
 
 def _write(stream: BinaryIO, target: Path, file: WeightFile, progress: Progress | None) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _atomically(target) as out:
+    with atomically(target) as out:
         digest, done = hashlib.sha256(), 0
         while chunk := stream.read(_CHUNK):
             done += len(chunk)
@@ -122,8 +171,9 @@ def _write(stream: BinaryIO, target: Path, file: WeightFile, progress: Progress 
 
 
 @contextmanager
-def _atomically(target: Path) -> Iterator[BinaryIO]:
+def atomically(target: Path) -> Iterator[BinaryIO]:
     """A file that becomes `target` when the block ends well, and vanishes when it does not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as out:
@@ -136,7 +186,8 @@ def _atomically(target: Path) -> Iterator[BinaryIO]:
         Path(name).unlink(missing_ok=True)
 
 
-def _is_whole(path: Path, file: WeightFile) -> bool:
+def is_published(path: Path, file: WeightFile) -> bool:
+    """Whether the file at `path` is that one, byte for byte."""
     if not path.is_file() or path.stat().st_size != file.size:
         return False
     with path.open("rb") as stream:

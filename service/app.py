@@ -17,11 +17,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
-from engines.model import Model, load, run
-from engines.weights import Store
+from engines.model import Model, run
 from service.admission import Admission, State
 from service.estimator import Estimator
 from service.images import ImageLimits
+from service.loading import load_model, served_names
 from service.metrics import Metrics
 from service.pb import pose_pb2, pose_pb2_grpc
 from service.rest import create_app
@@ -59,7 +59,9 @@ class App:
         self._admission = Admission(settings.max_images)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="pose")
         limits = ImageLimits(settings.max_bytes, settings.max_pixels)
-        self._estimator = Estimator(limits, self._admission, self._metrics, self._pool)
+        self._estimator = Estimator(
+            limits, self._admission, self._metrics, self._pool, settings.detector
+        )
         self._metrics.inflight.set_function(lambda: self._admission.inside)
         self._health = health_aio.HealthServicer()
         self._stop = asyncio.Event()
@@ -105,23 +107,17 @@ class App:
                 await self._admission.emptied()
 
     async def _start_models(self) -> None:
-        for name in self._settings.models:
+        names = served_names(self._settings)
+        for name in names:
             model = await asyncio.to_thread(self._load, name)
             self._estimator.add(model, self._settings.max_delay_ms / 1e3)
         self._admission.state = State.SERVING
         await self._set_health(serving=True)
-        log.info("ready: %s", ", ".join(self._settings.models))
+        log.info("ready: %s", ", ".join(names))
 
     def _load(self, name: str) -> Model:
         """Loads a model and lets its engines answer once."""
-        settings = self._settings
-        model = load(
-            name,
-            Store(settings.cache, settings.mirror),
-            height=settings.height,
-            threads=settings.threads,
-            max_batch=settings.max_batch,
-        )
+        model = load_model(name, self._settings)
         run(model, np.zeros((480, 640, 3), np.uint8))
         return model
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engines.catalog import Entry
 from engines.geometry import Pixels
-from engines.people import People
+from engines.people import Floats, People
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,10 @@ class Query:
         min_score: people below it are left out.
         max_people: the best ones are kept; None keeps all.
         keep_image: whether the estimate is to carry the decoded image.
+        boxes: (P, 4) x, y, width, height of the people to look at, for a model that needs
+            boxes; each is answered, in that order.
+        detector: the model that finds people for one that needs boxes, or `whole-image`;
+            the service's own choice if empty.
     """
 
     model: str
@@ -27,6 +31,8 @@ class Query:
     min_score: float = 0.0
     max_people: int | None = None
     keep_image: bool = False
+    boxes: Floats | None = None
+    detector: str = ""
 
 
 @dataclass(frozen=True, slots=True)

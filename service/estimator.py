@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from engines.catalog import Entry
 from engines.geometry import Pixels
 from engines.model import Model
 from engines.people import People
@@ -24,6 +23,7 @@ from engines.runtime.engine import Maps
 from engines.steps import Infer, Steps
 from service.admission import Admission
 from service.errors import (
+    BadParameterError,
     DeadlineError,
     InternalError,
     OverloadedError,
@@ -34,9 +34,12 @@ from service.errors import (
 from service.estimate import Estimate, Query
 from service.images import ImageLimits, decode
 from service.metrics import Metrics
+from service.settings import WHOLE_IMAGE
 from service.worker import Worker
 
 T = TypeVar("T")
+Found = People | Model | None
+"""Where people are: see `Model.steps`."""
 log = logging.getLogger("posewire")
 
 
@@ -58,12 +61,27 @@ class Served:
 
 
 class Estimator:
-    """Answers queries with the models it is given."""
+    """Answers queries with the models it is given.
+
+    Args:
+        limits: of an image.
+        admission: how many images are in the system.
+        metrics: counts and times.
+        pool: runs the Python between two engine calls.
+        detector: finds people for a model that needs boxes, where a query names none.
+    """
 
     def __init__(
-        self, limits: ImageLimits, admission: Admission, metrics: Metrics, pool: Executor
+        self,
+        limits: ImageLimits,
+        admission: Admission,
+        metrics: Metrics,
+        pool: Executor,
+        detector: str = WHOLE_IMAGE,
     ) -> None:
         self._models: dict[str, Served] = {}
+        self._workers: dict[str, Worker] = {}  # by network, of all models
+        self._detector = detector
         self._limits = limits
         self._admission = admission
         self._metrics = metrics
@@ -83,6 +101,7 @@ class Estimator:
         metrics.queue.labels(name).set_function(lambda: served.waiting)
         metrics.engine_up.labels(name).set_function(lambda: float(served.alive))
         self._models[name] = served
+        self._workers.update(served.workers)
 
     def dead(self) -> list[str]:
         """Models with an engine that no longer runs."""
@@ -90,9 +109,8 @@ class Estimator:
 
     def close(self) -> None:
         """Stops the engines."""
-        for served in self._models.values():
-            for worker in served.workers.values():
-                worker.close()
+        for worker in self._workers.values():
+            worker.close()
 
     def served(self, name: str) -> Served:
         """The model served by that name; the first one where the name is empty.
@@ -113,10 +131,10 @@ class Estimator:
         asked = name or next(iter(self._models), "")
         return asked if asked in self._models else ""
 
-    def served_models(self) -> list[Entry]:
+    def served_models(self) -> list[Model]:
         """Every model that is served, the default first; `UnavailableError` while starting."""
         self._admission.check(0)
-        return [one.model.entry for one in self._models.values()]
+        return [one.model for one in self._models.values()]
 
     async def estimate(self, data: bytes, query: Query) -> Estimate:
         """The people in an encoded image.
@@ -126,9 +144,10 @@ class Estimator:
         """
         try:
             served = self.served(query.model)
+            found = self._found(served.model, query)
             with self._admission.admit():
                 async with asyncio.timeout_at(query.deadline):
-                    estimate = await self._drive(data, served, query)
+                    estimate = await self._drive(data, served.model, found, query)
         except TimeoutError:
             self._metrics.shed.labels(DeadlineError.code).inc()
             raise DeadlineError(
@@ -145,17 +164,37 @@ class Estimator:
         self._observe(estimate)
         return estimate
 
-    async def _drive(self, data: bytes, served: Served, query: Query) -> Estimate:
+    def _found(self, model: Model, query: Query) -> Found:
+        """Where the people are, for a model that needs boxes."""
+        if not model.is_top_down:
+            if query.boxes is not None or query.detector:
+                raise BadParameterError(
+                    f"{model.entry.name} finds people by itself: leave out boxes and detector."
+                )
+            return None
+        if query.boxes is not None:
+            if query.detector:
+                raise BadParameterError("Give either boxes or a detector, not both.")
+            return People.at(query.boxes)
+        detector = query.detector or self._detector
+        if detector == WHOLE_IMAGE:
+            return None
+        found = self.served(detector).model
+        if found.is_top_down:
+            raise BadParameterError(f"{detector} needs boxes itself: choose another detector.")
+        return found
+
+    async def _drive(self, data: bytes, model: Model, found: Found, query: Query) -> Estimate:
         watch = _Stopwatch()
-        opened = await self._in_pool(lambda: self._open(data, served.model, query, watch))
+        opened = await self._in_pool(lambda: self._open(data, model, found, query, watch))
         asked = opened.asked
         while isinstance(asked, Infer):
-            answer = await served.workers[asked.network].infer(asked.inputs, query.deadline)
+            answer = await self._workers[asked.network].infer(asked.inputs, query.deadline)
             watch.seconds["queue"] += answer.queued
             watch.seconds["infer"] += answer.inferred
             asked = await self._in_pool(_step(opened.steps, answer.maps, watch))
         return Estimate(
-            entry=served.model.entry,
+            entry=model.entry,
             width=opened.width,
             height=opened.height,
             people=asked.best(query.max_people, query.min_score),
@@ -163,13 +202,15 @@ class Estimator:
             image=opened.image,
         )
 
-    def _open(self, data: bytes, model: Model, query: Query, watch: _Stopwatch) -> _Opened:
+    def _open(
+        self, data: bytes, model: Model, found: Found, query: Query, watch: _Stopwatch
+    ) -> _Opened:
         """Decodes an image and takes the model's first step, in one go on one thread."""
         with watch.time("decode"):
             image = decode(data, self._limits)
         with watch.time("prepare"):
-            steps = model.steps(image)
-            asked = next(steps)
+            steps = model.steps(image, found)
+            asked = _advance(steps, None)
         kept = image if query.keep_image else None
         return _Opened(image.shape[1], image.shape[0], kept, steps, asked)
 
@@ -213,14 +254,19 @@ class _Stopwatch:
 
 
 def _step(steps: Steps, maps: Maps, watch: _Stopwatch) -> Callable[[], Infer | People]:
-    """The Python between two engine calls: what is asked for next, or the people."""
+    """The Python between two engine calls."""
 
     def step() -> Infer | People:
         with watch.time("group"):
-            try:
-                return steps.send(maps)
-            except StopIteration as stopped:
-                people: People = stopped.value
-                return people
+            return _advance(steps, maps)
 
     return step
+
+
+def _advance(steps: Steps, maps: Maps | None) -> Infer | People:
+    """What is asked for next, or the people."""
+    try:
+        return next(steps) if maps is None else steps.send(maps)
+    except StopIteration as stopped:
+        people: People = stopped.value
+        return people

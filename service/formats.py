@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engines.catalog import Entry
+from engines.model import Model
 from engines.people import Floats
 from service.errors import BadParameterError
 from service.estimate import Estimate
@@ -87,23 +87,29 @@ def openpose(estimate: Estimate) -> OpenPosePoses:
     )
 
 
-def model_infos(entries: Sequence[Entry]) -> list[ModelInfo]:
+def model_infos(models: Sequence[Model]) -> list[ModelInfo]:
     """What the wire says of models, the first of which is the default."""
-    return [
-        ModelInfo(
-            name=entry.name,
-            title=entry.title,
-            default=entry is entries[0],
-            skeleton=entry.skeleton.name,
-            keypoints=list(entry.skeleton.keypoints),
-            limbs=list(entry.skeleton.limbs),
-            input_height=entry.input.height,
-            licence=entry.licence,
-            source=entry.source,
-            accuracy=entry.accuracy,
-        )
-        for entry in entries
-    ]
+    return [_model_info(model, default=model is models[0]) for model in models]
+
+
+def _model_info(model: Model, *, default: bool) -> ModelInfo:
+    entry = model.entry
+    return ModelInfo(
+        name=entry.name,
+        title=entry.title,
+        default=default,
+        skeleton=entry.skeleton.name,
+        keypoints=list(entry.skeleton.keypoints),
+        limbs=list(entry.skeleton.limbs),
+        top_down=model.is_top_down,
+        input_height=entry.input.height,
+        input_width=entry.input.width,
+        engine=next(iter(model.engines.values())).name,
+        precision=entry.precision,
+        licence=entry.licence,
+        source=entry.source,
+        accuracy=entry.accuracy,
+    )
 
 
 def _plain(array: Floats, decimals: int) -> list[Any]:

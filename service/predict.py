@@ -45,6 +45,7 @@ class Predictor:
         out: folder for the drawn pictures; None draws nothing.
         min_score: people below it are left out.
         originals: pictures still to come, which no drawing may replace.
+        detector: finds people for a model that needs boxes; None looks at the whole image.
     """
 
     def __init__(
@@ -53,9 +54,12 @@ class Predictor:
         settings: Settings,
         out: Path | None,
         min_score: float,
+        *,
         originals: Collection[Path] = (),
+        detector: Model | None = None,
     ) -> None:
         self._model = model
+        self._detector = detector
         self._limits = ImageLimits(settings.max_bytes, settings.max_pixels)
         self._out = out
         self._min_score = min_score
@@ -69,7 +73,7 @@ class Predictor:
         """
         began = time.perf_counter()
         image = decode(path.read_bytes(), self._limits)
-        people = run(self._model, image).best(min_score=self._min_score)
+        people = run(self._model, image, self._detector).best(min_score=self._min_score)
         spent = {"total": round((time.perf_counter() - began) * 1e3, 3)}
         height, width = image.shape[:2]
         estimate = Estimate(self._model.entry, width, height, people, spent)

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from engines.drawing import draw
 from service import formats, http_errors
 from service.admission import Admission, State
+from service.boxes import parse_boxes
 from service.errors import BadParameterError, CallerGoneError, DeadlineError, ServiceError
 from service.estimate import Estimate, Query
 from service.estimator import Estimator
@@ -94,9 +95,9 @@ class Rest:
 
     async def model(self, name: str) -> ModelInfo:
         """One model that is served."""
-        entry = self._estimator.served(name).model.entry
+        served = self._estimator.served(name).model.entry.name
         infos = formats.model_infos(self._estimator.served_models())
-        return next(info for info in infos if info.name == entry.name)
+        return next(info for info in infos if info.name == served)
 
     async def healthz(self) -> dict[str, str]:
         """200 while the process is alive."""
@@ -124,16 +125,27 @@ class Rest:
         """What `answer` makes of the images in a request; counts it, and minds its deadline."""
         with self._metrics.request("http", self._estimator.label(query.model)):
             self._estimator.served(query.model)  # refuses before the body is read
-            deadline = self._deadline(request)
+            asked = self._query(request, query)
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(asked.deadline):
                     upload = await read_upload(request, self._settings)
             except TimeoutError:
                 raise DeadlineError(
                     "The deadline passed before all of the request came: allow more time."
                 ) from None
-            asked = Query(query.model, deadline, query.min_score, query.max_people)
+            if asked.boxes is not None and upload.many:
+                raise BadParameterError("Boxes are of one image: send such images one by one.")
             return await _unless_gone(request, answer(upload, asked))
+
+    def _query(self, request: Request, query: PeopleQuery) -> Query:
+        return Query(
+            query.model,
+            self._deadline(request),
+            query.min_score,
+            query.max_people,
+            boxes=parse_boxes(query.boxes, self._settings.max_boxes),
+            detector=query.detector,
+        )
 
     def _deadline(self, request: Request) -> float:
         """From `X-Request-Timeout`: seconds, or milliseconds as in `250ms`."""

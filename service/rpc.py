@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import grpc
 
 from service import formats
+from service.boxes import check_boxes
 from service.errors import BadParameterError, OverloadedError, ServiceError
 from service.estimate import Estimate, Query
 from service.estimator import Estimator
@@ -114,9 +115,17 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
         max_people = request.max_people if request.HasField("max_people") else None
         if max_people == 0:
             raise BadParameterError("max_people is 0: ask for at least one, or leave it out.")
+        boxes = [(box.x, box.y, box.width, box.height) for box in request.boxes]
         left = context.time_remaining()
         allowed = self._settings.timeout if left is None else min(left, self._settings.timeout)
-        return Query(request.model, time.monotonic() + allowed, request.min_score, max_people)
+        return Query(
+            request.model,
+            time.monotonic() + allowed,
+            request.min_score,
+            max_people,
+            boxes=check_boxes(boxes, self._settings.max_boxes) if boxes else None,
+            detector=request.detector,
+        )
 
 
 def to_message(estimate: Estimate) -> pb.EstimateResponse:

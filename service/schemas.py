@@ -20,6 +20,16 @@ class PeopleQuery(BaseModel):
     model: str = Field(default="", description="A model of /v1/models; the default if empty.")
     min_score: float = Field(default=0.0, ge=0, le=1, description="Leave out people below it.")
     max_people: int | None = Field(default=None, ge=1, description="Keep the best ones.")
+    boxes: str | None = Field(
+        default=None,
+        description="Where people are, for a model that needs boxes: x,y,width,height of each in "
+        "pixels of the image, with semicolons between people.",
+        examples=["70,97,254,412;300,80,120,400"],
+    )
+    detector: str = Field(
+        default="",
+        description="The model that finds people for one that needs boxes, or whole-image.",
+    )
 
 
 class PoseQuery(PeopleQuery):
@@ -108,7 +118,11 @@ class ModelInfo(BaseModel):
     skeleton: str
     keypoints: list[str]
     limbs: list[tuple[int, int]]
+    top_down: bool = Field(description="Whether it needs boxes: given, or of a detector.")
     input_height: int
+    input_width: int | None = Field(description="null where it follows from the picture.")
+    engine: str
+    precision: str
     licence: str
     source: str
     accuracy: str

@@ -10,6 +10,11 @@ import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, CliApp, NoDecode, SettingsConfigDict
 
+from engines.options import Options
+
+WHOLE_IMAGE = "whole-image"
+"""In place of a detector's name: the whole image is one person."""
+
 
 class Settings(BaseSettings):
     """Settings come from `POSEWIRE_*` in the environment; `posewire serve` has a flag for each."""
@@ -30,6 +35,19 @@ class Settings(BaseSettings):
     )
     height: int | None = Field(
         default=None, ge=32, le=4096, description="Network input height; the model's own if unset."
+    )
+    flip: bool = Field(
+        default=False, description="Flip test of HRNet and DEKR: look at the mirrored picture too."
+    )
+    scales: Annotated[tuple[float, ...], NoDecode] = Field(
+        default=(1.0,), description="Sizes of the picture that DEKR looks at; 1 must be among them."
+    )
+    dark: bool = Field(
+        default=False, description="Place HRNet's keypoints by DARK, not by quarters of a pixel."
+    )
+    detector: str = Field(
+        default="yolox-nano",
+        description="Finds people for models that need boxes: a model's name, or whole-image.",
     )
     cache: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path("posewire"),
@@ -58,6 +76,7 @@ class Settings(BaseSettings):
     )
     max_bytes: int = Field(default=16 * 2**20, ge=1, description="Largest encoded image.")
     max_pixels: int = Field(default=40_000_000, ge=1, description="Largest decoded image.")
+    max_boxes: int = Field(default=100, ge=1, description="Boxes that a request may give.")
     max_request_bytes: int = Field(
         default=64 * 2**20, ge=1, description="Largest multipart body or gRPC message."
     )
@@ -80,12 +99,24 @@ class Settings(BaseSettings):
         description="Time accepted work has to finish after SIGTERM.",
     )
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "scales", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(name.strip() for name in value.split(",") if name.strip())
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("scales")
+    @classmethod
+    def _with_one(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        if 1.0 not in scales or any(scale % 0.5 or not 0.5 <= scale <= 4 for scale in scales):
+            raise ValueError("scales are multiples of 0.5 up to 4, with 1 among them")
+        return scales
+
+    @property
+    def options(self) -> Options:
+        """How models run."""
+        return Options(self.height, self.flip, self.scales, self.dark)
 
     @classmethod
     def from_flags(cls, flags: list[str]) -> Settings:
@@ -100,5 +131,13 @@ class Settings(BaseSettings):
         """Environment variable, value and meaning of every setting."""
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            shown = ",".join(value) if isinstance(value, tuple) else "" if value is None else value
-            yield f"POSEWIRE_{name.upper()}", str(shown), field.description or ""
+            yield f"POSEWIRE_{name.upper()}", _shown(value), field.description or ""
+
+
+def _shown(value: object) -> str:
+    """As the environment would say it."""
+    if isinstance(value, tuple):
+        return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)

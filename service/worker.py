@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    pictures: Batch
+    inputs: Batch
     answer: asyncio.Future[Answer]
     loop: asyncio.AbstractEventLoop
 
@@ -73,18 +74,32 @@ class Worker:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    async def infer(self, pictures: Batch, deadline: float) -> Answer:
-        """Maps of (N, h, w, 3) uint8 pictures; `deadline` is of `time.monotonic`.
+    async def infer(self, inputs: Batch, deadline: float) -> Answer:
+        """Maps of N inputs, such as (N, h, w, 3) uint8 pictures; N is at least 1.
+
+        More than a batch of them wait in pieces, so that a crowd keeps nobody waiting for long.
+        `deadline` is of `time.monotonic`.
 
         Raises:
             DeadlineError, UnavailableError, InternalError
         """
+        most = self._engine.max_batch
+        pieces = [self._put(inputs[at : at + most], deadline) for at in range(0, len(inputs), most)]
+        if len(pieces) == 1:
+            return await pieces[0]
+        try:
+            return _joined(await asyncio.gather(*pieces))
+        finally:
+            for piece in pieces:
+                piece.cancel()  # what still waits when another piece has failed
+
+    def _put(self, inputs: Batch, deadline: float) -> asyncio.Future[Answer]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         entry = Entry(
-            item=_Job(pictures, answer, loop),
-            size=len(pictures),
-            shape=pictures.shape[1:],
+            item=_Job(inputs, answer, loop),
+            size=len(inputs),
+            shape=inputs.shape[1:],
             deadline=deadline,
             abandoned=answer.cancelled,
             queued_at=time.monotonic(),
@@ -94,7 +109,7 @@ class Worker:
                 raise UnavailableError("The engine is shut down: try again in a moment.")
             self._queue.put(entry)
             self._changed.notify()
-        return await answer
+        return answer
 
     def close(self) -> None:
         """Ends the thread after its current batch; what still waits is answered with 503."""
@@ -133,7 +148,7 @@ class Worker:
     def _run(self, batch: list[Entry[_Job]]) -> None:
         started = time.monotonic()
         try:
-            maps = self._infer([entry.item.pictures for entry in batch])
+            maps = self._infer([entry.item.inputs for entry in batch])
         except Exception:  # whatever an engine raises fails this batch only
             log.exception("the engine failed on a batch of %d", len(batch))
             for entry in batch:
@@ -144,17 +159,19 @@ class Worker:
         inferred = time.monotonic() - started
         self._answers.submit(_hand_out, batch, maps, started, inferred)
 
-    def _infer(self, pictures: list[Batch]) -> Maps:
-        """Runs pictures of one shape, in as many calls as the engine's largest batch asks for."""
-        joined = pictures[0] if len(pictures) == 1 else np.concatenate(pictures)
-        most = self._engine.max_batch
-        runs = []
-        for at in range(0, len(joined), most):
-            runs.append(self._engine.infer(joined[at : at + most]))
-            self._on_batch(min(most, len(joined) - at))
-        if len(runs) == 1:
-            return runs[0]
-        return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+    def _infer(self, inputs: list[Batch]) -> Maps:
+        """Runs inputs of one shape."""
+        joined = inputs[0] if len(inputs) == 1 else cast("Batch", np.concatenate(inputs))
+        self._on_batch(len(joined))
+        return self._engine.infer(joined)
+
+
+def _joined(answers: list[Answer]) -> Answer:
+    maps = [answer.maps for answer in answers]
+    queued = min(answer.queued for answer in answers)
+    ended = max(answer.queued + answer.inferred for answer in answers)
+    joined = {name: np.concatenate([part[name] for part in maps]) for name in maps[0]}
+    return Answer(joined, queued, ended - queued)
 
 
 def _hand_out(batch: list[Entry[_Job]], maps: Maps, started: float, inferred: float) -> None:

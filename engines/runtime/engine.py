@@ -13,8 +13,14 @@ Maps = dict[str, npt.NDArray[np.float32]]  # by output name, (N, ...)
 
 
 class Engine(Protocol):
-    """A compiled network. Used by one thread at a time; the maps it returns are the caller's."""
+    """A compiled network. Used by one thread at a time; the maps it returns are the caller's.
 
+    Attributes:
+        name: of the back-end.
+        max_batch: the most inputs a call takes.
+    """
+
+    name: str
     max_batch: int
 
     def infer(self, batch: Batch) -> Maps: ...

@@ -7,62 +7,106 @@ from pathlib import Path
 
 import numpy as np
 import openvino as ov
-from openvino.preprocess import PrePostProcessor
+from openvino.preprocess import ColorFormat, PrePostProcessor
 
+from engines.catalog import Network
+from engines.pixels import PixelForm
 from engines.runtime.engine import Batch, Maps
 
-_RAW = ov.PartialShape([-1, -1, -1, 3])  # any number of pictures of any size
+_ANY = ov.PartialShape([-1, -1, -1, 3])  # any number of pictures of any size
 
 
 class OpenVinoEngine:
-    """An OpenVINO IR or ONNX graph, for batches of any size and shape.
+    """An OpenVINO IR or ONNX graph, for batches of any size, and pictures of any shape that the
+    network can take.
 
     Args:
-        graph: the `.xml` or `.onnx` file.
-        outputs: our name of each output -> the graph's.
+        graph: the `.xml` or `.onnx` file. One that does not take (N, h, w, 3) uint8 BGR pixels,
+            as those exported here do, is given them in the network's own form.
+        network: its outputs and pixels.
         threads: of the processor; 0 takes all its cores.
         max_batch: the most pictures a call takes. Larger batches gain almost nothing on a
             CPU, and every picture of a batch waits for the last one.
     """
 
-    def __init__(
-        self, graph: Path, outputs: Mapping[str, str], threads: int = 0, max_batch: int = 2
-    ) -> None:
+    name = "openvino"
+
+    def __init__(self, graph: Path, network: Network, threads: int = 0, max_batch: int = 2) -> None:
         self.max_batch = max_batch
         core = ov.Core()
-        compiled = core.compile_model(
-            _with_raw_input(core.read_model(graph)),
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_NUM_THREADS": threads,
-                # Processors with bfloat16 would use it unasked, and a checkpoint would not
-                # give its authors' numbers. What is int8 in the graph stays int8.
-                "INFERENCE_PRECISION_HINT": "f32",
-            },
-        )
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            # Processors with bfloat16 would use it unasked, and a checkpoint would not
+            # give its authors' numbers. What is int8 in the graph stays int8.
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        model = core.read_model(graph)
+        self._one_by_one = False
+        if network.pixels is None or model.input().element_type == ov.Type.u8:
+            compiled = core.compile_model(model, "CPU", options)
+        else:
+            model = _on_pixels(model, network.pixels)
+            own_shape = model.input().partial_shape
+            model.reshape(_ANY)
+            compiled = core.compile_model(model, "CPU", options)
+            self._one_by_one = not _takes_batches(compiled, own_shape)
+            if self._one_by_one:  # its batch, and likely its size, are constants of the graph
+                model.reshape(own_shape)
+                compiled = core.compile_model(model, "CPU", options)
         self._request = compiled.create_infer_request()
-        self._outputs = {ours: compiled.output(theirs) for ours, theirs in outputs.items()}
+        self._outputs = _outputs(compiled, network.outputs)
 
     def infer(self, batch: Batch) -> Maps:
-        """Runs (N, h, w, 3) uint8 pictures; the outputs are copies."""
+        """Runs (N, h, w, 3) uint8 pictures, or arrays; the outputs are copies."""
+        if not self._one_by_one:
+            return self._run(batch)
+        runs = [self._run(batch[at : at + 1]) for at in range(len(batch))]
+        return {name: np.concatenate([run[name] for run in runs]) for name in self._outputs}
+
+    def close(self) -> None:
+        del self._request
+
+    def _run(self, batch: Batch) -> Maps:
         self._request.infer([ov.Tensor(np.ascontiguousarray(batch), shared_memory=True)])
         return {
             name: self._request.get_tensor(port).data.astype(np.float32)
             for name, port in self._outputs.items()
         }
 
-    def close(self) -> None:
-        del self._request
 
-
-def _with_raw_input(model: ov.Model) -> ov.Model:
-    """The graph with (N, h, w, 3) uint8 input; graphs that were exported for us have it."""
-    if model.input().element_type == ov.Type.u8:
-        return model
+def _on_pixels(model: ov.Model, pixels: PixelForm) -> ov.Model:
+    """The graph with (N, h, w, 3) uint8 BGR input in place of (N, 3, h, w) floats."""
     prepare = PrePostProcessor(model)
-    prepare.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    given = prepare.input().tensor()
+    given.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    given.set_color_format(ColorFormat.BGR)
+    steps = prepare.input().preprocess().convert_element_type(ov.Type.f32)
+    if pixels.rgb:
+        steps.convert_color(ColorFormat.RGB)
+    if any(pixels.mean):
+        steps.mean(list(pixels.mean))
+    if set(pixels.scale) != {1.0}:
+        steps.scale(list(pixels.scale))
     prepare.input().model().set_layout(ov.Layout("NCHW"))
-    model = prepare.build()
-    model.reshape(_RAW)
-    return model
+    return prepare.build()
+
+
+def _takes_batches(compiled: ov.CompiledModel, shape: ov.PartialShape) -> bool:
+    """Whether two equal pictures of that shape have two equal answers."""
+    height, width = (side.get_length() if side.is_static else 256 for side in list(shape)[1:3])
+    pictures = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8)
+    request = compiled.create_infer_request()
+    try:
+        request.infer([pictures.repeat(2, axis=0)])
+    except RuntimeError:
+        return False
+    answers = [request.get_tensor(port).data for port in compiled.outputs]
+    return all(len(both) == 2 and np.allclose(both[0], both[1], atol=1e-3) for both in answers)
+
+
+def _outputs(compiled: ov.CompiledModel, names: Mapping[str, str]) -> dict[str, ov.ConstOutput]:
+    """By our name; a graph's only output needs no name."""
+    if len(names) == len(compiled.outputs) == 1:
+        return dict(zip(names, compiled.outputs, strict=True))
+    return {ours: compiled.output(theirs) for ours, theirs in names.items()}

@@ -9,56 +9,82 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from engines.model import Model
-from engines.runtime.engine import Batch, Engine
+from engines.model import Model, drive, engines_of
+from engines.people import People
+from engines.steps import Infer, Steps
 from service.admission import Admission, State
 from service.errors import ServiceError
 from service.estimate import Query
 from service.estimator import Estimator
 from service.images import ImageLimits, decode
 from service.metrics import Metrics
+from service.settings import WHOLE_IMAGE
 
 Spell = tuple[list[float], float]  # latencies and duration, in seconds
 
 
-def prepared_inputs(model: Model, images: Mapping[str, bytes]) -> list[Batch]:
-    """What the model first asks its engine for, for each encoded image by its name.
+class Engines:
+    """The engines alone, on what the model asks them for.
+
+    Args:
+        model: any.
+        detector: finds people for a model that needs boxes.
+        images: encoded, by name.
 
     Raises:
         ValueError: an image is not acceptable; names it.
     """
-    inputs = []
-    for name, data in images.items():
-        try:
-            image = decode(data, ImageLimits())
-        except ServiceError as error:
-            raise ValueError(f"{name}: {error}") from error
-        inputs.append(next(model.steps(image)).inputs)
-    return inputs
+
+    def __init__(self, model: Model, detector: Model | None, images: Mapping[str, bytes]) -> None:
+        self._engines = engines_of(model, detector)
+        self.asked: list[list[Infer]] = []
+        for name, data in images.items():
+            try:
+                image = decode(data, ImageLimits())
+            except ServiceError as error:
+                raise ValueError(f"{name}: {error}") from error
+            asked: list[Infer] = []
+            drive(_recorded(model.steps(image, detector), asked), self._engines)
+            self.asked.append(asked)
+
+    def load(self, seconds: float) -> Spell:
+        """One image's inputs after the other, which is how engines run fastest without queues."""
+        latencies = []
+        began = now = time.perf_counter()
+        for asked in itertools.cycle(self.asked):
+            for one in asked:
+                self._engines[one.network].infer(one.inputs)
+            before, now = now, time.perf_counter()
+            latencies.append(now - before)
+            if now - began > seconds:
+                break
+        return latencies, now - began
 
 
-def engine_load(engine: Engine, inputs: Sequence[Batch], seconds: float) -> Spell:
-    """One input after the other, which is how an engine runs fastest without its queue."""
-    latencies = []
-    began = now = time.perf_counter()
-    for batch in itertools.cycle(inputs):
-        engine.infer(batch)
-        before, now = now, time.perf_counter()
-        latencies.append(now - before)
-        if now - began > seconds:
-            break
-    return latencies, now - began
+def _recorded(steps: Steps, asked: list[Infer]) -> Steps:
+    """The same steps, writing down what they ask for."""
+    try:
+        infer = next(steps)
+        while True:
+            asked.append(infer)
+            infer = steps.send((yield infer))
+    except StopIteration as stopped:
+        people: People = stopped.value
+        return people
 
 
 class Pipeline:
     """The estimator without its servers."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, detector: Model | None) -> None:
         metrics, admission = Metrics(), Admission(capacity=1_000)
         admission.state = State.SERVING
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
-        self._estimator = Estimator(ImageLimits(), admission, metrics, self._pool)
-        self._estimator.add(model)
+        name = detector.entry.name if detector else WHOLE_IMAGE
+        self._estimator = Estimator(ImageLimits(), admission, metrics, self._pool, name)
+        for one in (model, detector):
+            if one is not None:
+                self._estimator.add(one)
 
     def load(self, images: Sequence[bytes], seconds: float, concurrency: int) -> Spell:
         return asyncio.run(self._load(images, seconds, concurrency))

@@ -7,12 +7,11 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from engines.model import load
-from engines.weights import Store
 from service.bench.figures import Load
-from service.bench.local import Pipeline, Spell, engine_load, prepared_inputs
+from service.bench.local import Engines, Pipeline, Spell
 from service.bench.pictures import read_pictures
 from service.bench.remote import Server
+from service.loading import load_pair
 from service.settings import Settings
 from service.threads import one_thread
 
@@ -40,22 +39,14 @@ def run(
     pictures = read_pictures(folder)
     images = list(pictures.values())
     with one_thread(), closing(Server(settings)) as server:
-        store = Store(settings.cache, settings.mirror)
-        model = load(
-            settings.models[0],
-            store,
-            height=settings.height,
-            threads=settings.threads,
-            max_batch=settings.max_batch,
-        )
-        inputs = prepared_inputs(model, pictures)
-        (engine,) = model.engines.values()
+        model, detector = load_pair(settings)
+        engines = Engines(model, detector, pictures)
         server.wait()
         rounds = max(1, min(_ROUNDS, int(seconds / _LEAST_SPELL_S)))
         spell = seconds / rounds
-        with closing(Pipeline(model)) as pipeline:
+        with closing(Pipeline(model, detector)) as pipeline:
             tasks: dict[str, Callable[[], Spell]] = {
-                "engine": partial(engine_load, engine, inputs, spell),
+                "engine": partial(engines.load, spell),
                 "pipeline": partial(pipeline.load, images, spell, concurrency),
             }
             for name in ("http", "grpc", "grpc_stream"):

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15service/pb/pose.proto\x12\x07pose.v1\"j\n\x0f\x45stimateRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\tmin_score\x18\x03 \x01(\x02\x12\x17\n\nmax_people\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\r\n\x0b_max_people\"\xe3\x01\n\x10\x45stimateResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08skeleton\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\x1f\n\x06people\x18\x05 \x03(\x0b\x32\x0f.pose.v1.Person\x12<\n\ntimings_ms\x18\x06 \x03(\x0b\x32(.pose.v1.EstimateResponse.TimingsMsEntry\x1a\x30\n\x0eTimingsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"X\n\x06Person\x12\r\n\x05score\x18\x01 \x01(\x02\x12\x19\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x0c.pose.v1.Box\x12$\n\tkeypoints\x18\x03 \x03(\x0b\x32\x11.pose.v1.Keypoint\":\n\x03\x42ox\x12\t\n\x01x\x18\x01 \x01(\x02\x12\t\n\x01y\x18\x02 \x01(\x02\x12\r\n\x05width\x18\x03 \x01(\x02\x12\x0e\n\x06height\x18\x04 \x01(\x02\"/\n\x08Keypoint\x12\t\n\x01x\x18\x01 \x01(\x02\x12\t\n\x01y\x18\x02 \x01(\x02\x12\r\n\x05score\x18\x03 \x01(\x02\"T\n\x15\x45stimateStreamRequest\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12)\n\x07request\x18\x02 \x01(\x0b\x32\x18.pose.v1.EstimateRequest\"\x83\x01\n\x16\x45stimateStreamResponse\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x19.pose.v1.EstimateResponseH\x00\x12\x1f\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x0e.pose.v1.ErrorH\x00\x42\t\n\x07outcome\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x13\n\x11ListModelsRequest\"4\n\x12ListModelsResponse\x12\x1e\n\x06models\x18\x01 \x03(\x0b\x32\x0e.pose.v1.Model\"\xc1\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x03 \x01(\x08\x12\x10\n\x08skeleton\x18\x04 \x01(\t\x12\x11\n\tkeypoints\x18\x05 \x03(\t\x12\x1c\n\x05limbs\x18\x06 \x03(\x0b\x32\r.pose.v1.Limb\x12\x14\n\x0cinput_height\x18\x07 \x01(\r\x12\x0f\n\x07licence\x18\x08 \x01(\t\x12\x0e\n\x06source\x18\t \x01(\t\x12\x10\n\x08\x61\x63\x63uracy\x18\n \x01(\t\"%\n\x04Limb\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0e\n\x06second\x18\x02 \x01(\r2\xec\x01\n\x0bPoseService\x12?\n\x08\x45stimate\x12\x18.pose.v1.EstimateRequest\x1a\x19.pose.v1.EstimateResponse\x12U\n\x0e\x45stimateStream\x12\x1e.pose.v1.EstimateStreamRequest\x1a\x1f.pose.v1.EstimateStreamResponse(\x01\x30\x01\x12\x45\n\nListModels\x12\x1a.pose.v1.ListModelsRequest\x1a\x1b.pose.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15service/pb/pose.proto\x12\x07pose.v1\"\x99\x01\n\x0f\x45stimateRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\tmin_score\x18\x03 \x01(\x02\x12\x17\n\nmax_people\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x05\x62oxes\x18\x05 \x03(\x0b\x32\x0c.pose.v1.Box\x12\x10\n\x08\x64\x65tector\x18\x06 \x01(\tB\r\n\x0b_max_people\"\xe3\x01\n\x10\x45stimateResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08skeleton\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\x1f\n\x06people\x18\x05 \x03(\x0b\x32\x0f.pose.v1.Person\x12<\n\ntimings_ms\x18\x06 \x03(\x0b\x32(.pose.v1.EstimateResponse.TimingsMsEntry\x1a\x30\n\x0eTimingsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"X\n\x06Person\x12\r\n\x05score\x18\x01 \x01(\x02\x12\x19\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x0c.pose.v1.Box\x12$\n\tkeypoints\x18\x03 \x03(\x0b\x32\x11.pose.v1.Keypoint\":\n\x03\x42ox\x12\t\n\x01x\x18\x01 \x01(\x02\x12\t\n\x01y\x18\x02 \x01(\x02\x12\r\n\x05width\x18\x03 \x01(\x02\x12\x0e\n\x06height\x18\x04 \x01(\x02\"/\n\x08Keypoint\x12\t\n\x01x\x18\x01 \x01(\x02\x12\t\n\x01y\x18\x02 \x01(\x02\x12\r\n\x05score\x18\x03 \x01(\x02\"T\n\x15\x45stimateStreamRequest\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12)\n\x07request\x18\x02 \x01(\x0b\x32\x18.pose.v1.EstimateRequest\"\x83\x01\n\x16\x45stimateStreamResponse\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x19.pose.v1.EstimateResponseH\x00\x12\x1f\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x0e.pose.v1.ErrorH\x00\x42\t\n\x07outcome\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x13\n\x11ListModelsRequest\"4\n\x12ListModelsResponse\x12\x1e\n\x06models\x18\x01 \x03(\x0b\x32\x0e.pose.v1.Model\"\xa0\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x03 \x01(\x08\x12\x10\n\x08skeleton\x18\x04 \x01(\t\x12\x11\n\tkeypoints\x18\x05 \x03(\t\x12\x1c\n\x05limbs\x18\x06 \x03(\x0b\x32\r.pose.v1.Limb\x12\x14\n\x0cinput_height\x18\x07 \x01(\r\x12\x0f\n\x07licence\x18\x08 \x01(\t\x12\x0e\n\x06source\x18\t \x01(\t\x12\x10\n\x08\x61\x63\x63uracy\x18\n \x01(\t\x12\x18\n\x0binput_width\x18\x0b \x01(\rH\x00\x88\x01\x01\x12\x10\n\x08top_down\x18\x0c \x01(\x08\x12\x0e\n\x06\x65ngine\x18\r \x01(\t\x12\x11\n\tprecision\x18\x0e \x01(\tB\x0e\n\x0c_input_width\"%\n\x04Limb\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0e\n\x06second\x18\x02 \x01(\r2\xec\x01\n\x0bPoseService\x12?\n\x08\x45stimate\x12\x18.pose.v1.EstimateRequest\x1a\x19.pose.v1.EstimateResponse\x12U\n\x0e\x45stimateStream\x12\x1e.pose.v1.EstimateStreamRequest\x1a\x1f.pose.v1.EstimateStreamResponse(\x01\x30\x01\x12\x45\n\nListModels\x12\x1a.pose.v1.ListModelsRequest\x1a\x1b.pose.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,32 +33,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ESTIMATERESPONSE_TIMINGSMSENTRY']._loaded_options = None
   _globals['_ESTIMATERESPONSE_TIMINGSMSENTRY']._serialized_options = b'8\001'
-  _globals['_ESTIMATEREQUEST']._serialized_start=34
-  _globals['_ESTIMATEREQUEST']._serialized_end=140
-  _globals['_ESTIMATERESPONSE']._serialized_start=143
-  _globals['_ESTIMATERESPONSE']._serialized_end=370
-  _globals['_ESTIMATERESPONSE_TIMINGSMSENTRY']._serialized_start=322
-  _globals['_ESTIMATERESPONSE_TIMINGSMSENTRY']._serialized_end=370
-  _globals['_PERSON']._serialized_start=372
-  _globals['_PERSON']._serialized_end=460
-  _globals['_BOX']._serialized_start=462
-  _globals['_BOX']._serialized_end=520
-  _globals['_KEYPOINT']._serialized_start=522
-  _globals['_KEYPOINT']._serialized_end=569
-  _globals['_ESTIMATESTREAMREQUEST']._serialized_start=571
-  _globals['_ESTIMATESTREAMREQUEST']._serialized_end=655
-  _globals['_ESTIMATESTREAMRESPONSE']._serialized_start=658
-  _globals['_ESTIMATESTREAMRESPONSE']._serialized_end=789
-  _globals['_ERROR']._serialized_start=791
-  _globals['_ERROR']._serialized_end=829
-  _globals['_LISTMODELSREQUEST']._serialized_start=831
-  _globals['_LISTMODELSREQUEST']._serialized_end=850
-  _globals['_LISTMODELSRESPONSE']._serialized_start=852
-  _globals['_LISTMODELSRESPONSE']._serialized_end=904
-  _globals['_MODEL']._serialized_start=907
-  _globals['_MODEL']._serialized_end=1100
-  _globals['_LIMB']._serialized_start=1102
-  _globals['_LIMB']._serialized_end=1139
-  _globals['_POSESERVICE']._serialized_start=1142
-  _globals['_POSESERVICE']._serialized_end=1378
+  _globals['_ESTIMATEREQUEST']._serialized_start=35
+  _globals['_ESTIMATEREQUEST']._serialized_end=188
+  _globals['_ESTIMATERESPONSE']._serialized_start=191
+  _globals['_ESTIMATERESPONSE']._serialized_end=418
+  _globals['_ESTIMATERESPONSE_TIMINGSMSENTRY']._serialized_start=370
+  _globals['_ESTIMATERESPONSE_TIMINGSMSENTRY']._serialized_end=418
+  _globals['_PERSON']._serialized_start=420
+  _globals['_PERSON']._serialized_end=508
+  _globals['_BOX']._serialized_start=510
+  _globals['_BOX']._serialized_end=568
+  _globals['_KEYPOINT']._serialized_start=570
+  _globals['_KEYPOINT']._serialized_end=617
+  _globals['_ESTIMATESTREAMREQUEST']._serialized_start=619
+  _globals['_ESTIMATESTREAMREQUEST']._serialized_end=703
+  _globals['_ESTIMATESTREAMRESPONSE']._serialized_start=706
+  _globals['_ESTIMATESTREAMRESPONSE']._serialized_end=837
+  _globals['_ERROR']._serialized_start=839
+  _globals['_ERROR']._serialized_end=877
+  _globals['_LISTMODELSREQUEST']._serialized_start=879
+  _globals['_LISTMODELSREQUEST']._serialized_end=898
+  _globals['_LISTMODELSRESPONSE']._serialized_start=900
+  _globals['_LISTMODELSRESPONSE']._serialized_end=952
+  _globals['_MODEL']._serialized_start=955
+  _globals['_MODEL']._serialized_end=1243
+  _globals['_LIMB']._serialized_start=1245
+  _globals['_LIMB']._serialized_end=1282
+  _globals['_POSESERVICE']._serialized_start=1285
+  _globals['_POSESERVICE']._serialized_end=1521
 # @@protoc_insertion_point(module_scope)

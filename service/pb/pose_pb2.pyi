@@ -7,16 +7,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class EstimateRequest(_message.Message):
-    __slots__ = ("image", "model", "min_score", "max_people")
+    __slots__ = ("image", "model", "min_score", "max_people", "boxes", "detector")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
     MAX_PEOPLE_FIELD_NUMBER: _ClassVar[int]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    DETECTOR_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     model: str
     min_score: float
     max_people: int
-    def __init__(self, image: _Optional[bytes] = ..., model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_people: _Optional[int] = ...) -> None: ...
+    boxes: _containers.RepeatedCompositeFieldContainer[Box]
+    detector: str
+    def __init__(self, image: _Optional[bytes] = ..., model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_people: _Optional[int] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., detector: _Optional[str] = ...) -> None: ...
 
 class EstimateResponse(_message.Message):
     __slots__ = ("model", "skeleton", "width", "height", "people", "timings_ms")
@@ -110,7 +114,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "title", "default", "skeleton", "keypoints", "limbs", "input_height", "licence", "source", "accuracy")
+    __slots__ = ("name", "title", "default", "skeleton", "keypoints", "limbs", "input_height", "licence", "source", "accuracy", "input_width", "top_down", "engine", "precision")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +125,10 @@ class Model(_message.Message):
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    INPUT_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    TOP_DOWN_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
     name: str
     title: str
     default: bool
@@ -131,7 +139,11 @@ class Model(_message.Message):
     licence: str
     source: str
     accuracy: str
-    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., default: _Optional[bool] = ..., skeleton: _Optional[str] = ..., keypoints: _Optional[_Iterable[str]] = ..., limbs: _Optional[_Iterable[_Union[Limb, _Mapping]]] = ..., input_height: _Optional[int] = ..., licence: _Optional[str] = ..., source: _Optional[str] = ..., accuracy: _Optional[str] = ...) -> None: ...
+    input_width: int
+    top_down: bool
+    engine: str
+    precision: str
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., default: _Optional[bool] = ..., skeleton: _Optional[str] = ..., keypoints: _Optional[_Iterable[str]] = ..., limbs: _Optional[_Iterable[_Union[Limb, _Mapping]]] = ..., input_height: _Optional[int] = ..., licence: _Optional[str] = ..., source: _Optional[str] = ..., accuracy: _Optional[str] = ..., input_width: _Optional[int] = ..., top_down: _Optional[bool] = ..., engine: _Optional[str] = ..., precision: _Optional[str] = ...) -> None: ...
 
 class Limb(_message.Message):
     __slots__ = ("first", "second")

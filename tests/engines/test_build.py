@@ -1,4 +1,4 @@
-"""From a checkpoint to a model that runs."""
+"""From the authors' checkpoints to graphs that an engine runs as torch runs the networks."""
 
 from __future__ import annotations
 
@@ -7,45 +7,96 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="networks are exported from torch, which is not installed")
+pytest.importorskip("onnxscript", reason="torch exports with onnxscript, which is not installed")
+
+import torch
+
+from engines import checkpoints
+from engines.build import build, network_of
 from engines.catalog import find
 from engines.model import load, run
+from engines.networks.lightweight_openpose import LightweightOpenPose
+from engines.networks.multiposenet import MultiPoseNet
+from engines.networks.prn import PoseResidualNetwork
+from engines.options import Options
+from engines.systems import RESCORING
 from engines.weights import Store
+from tests.parity.exports import check
+from tests.shared import shared
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+# One of each definition; `python -m tests.parity.exports DIR` checks every model.
+DEFINITIONS = (
+    "lightweight-openpose",
+    "openpose-coco",
+    "openpose-body25",
+    "hrnet-w32-256x192",
+    "dekr-w32-crowdpose",
+    "multiposenet-resnet50",
+)
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_an_imported_checkpoint_runs_on_the_engine_as_in_torch(name: str, tmp_path: Path) -> None:
+    figure = check(find(name), shared("fixtures"), tmp_path)
+    assert figure.passed, figure.text
 
 
 def test_a_checkpoint_of_any_depth_becomes_a_model_that_runs(tmp_path: Path) -> None:
-    from engines.build import build  # noqa: PLC0415 - needs torch
-    from engines.networks.lightweight_openpose import LightweightOpenPose  # noqa: PLC0415
-
     checkpoint = tmp_path / "checkpoint.pth"
     network = LightweightOpenPose(refinement_stages=2)
     torch.save({"state_dict": network.state_dict(), "iter": 1}, checkpoint)
     store = Store(tmp_path / "cache")
     entry = find("lightweight-openpose")
     assert not store.ready(entry)
-    assert build(entry, checkpoint, store).is_file()
+    assert all(path.is_file() for path in build(entry, checkpoint, store))
     assert store.ready(entry)
-    model = load(entry.name, store, height=128)
+    model = load(entry.name, store, Options(height=128))
     people = run(model, np.zeros((100, 150, 3), np.uint8))
     assert people.keypoints.shape[1:] == (18, 3)
     model.close()
 
 
-def test_a_model_that_is_published_ready_to_run_is_not_built(tmp_path: Path) -> None:
-    from engines.build import build  # noqa: PLC0415 - needs torch
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_pose_residual_network_alone_replaces_that_of_multiposenet(
+    layers: int, tmp_path: Path
+) -> None:
+    checkpoint, entry = tmp_path / "PRN.pth.tar", find("multiposenet-resnet50")
+    torch.save({"state_dict": PoseResidualNetwork(layers).state_dict()}, checkpoint)
+    (made,) = build(entry, checkpoint, Store(tmp_path))
+    assert made == Store(tmp_path).graph(entry, entry.networks["prn"])
 
+
+def test_multiposenets_network_has_the_layers_of_its_checkpoints_prn() -> None:
+    parameters = {key: torch.zeros(0) for key in MultiPoseNet(50, prn_layers=1).state_dict()}
+    network = network_of(find("multiposenet-resnet50"), parameters)
+    assert network.state_dict().keys() == parameters.keys()
+
+
+def test_dekrs_rescoring_network_is_kept_for_its_decoding(tmp_path: Path) -> None:
+    widths = {"l1": (256, 74), "l2": (256, 256), "l3": (1, 256)}
+    layers = {f"{name}.weight": torch.rand(shape) for name, shape in widths.items()}
+    layers |= {f"{name}.bias": torch.rand(shape[0]) for name, shape in widths.items()}
+    torch.save(layers, tmp_path / "final_rescore_coco_kpt.pth")
+    entry, store = find("dekr-w32-coco"), Store(tmp_path / "cache")
+    (made,) = build(entry, tmp_path / "final_rescore_coco_kpt.pth", store)
+    assert made == store.imported(entry) / RESCORING
+    with np.load(made) as kept:
+        assert {key: value.shape for key, value in kept.items()} == {
+            key: tuple(value.shape) for key, value in layers.items()
+        }
+
+
+def test_a_model_that_is_published_ready_to_run_is_not_built(tmp_path: Path) -> None:
     entry = find("lightweight-openpose-int8")
-    with pytest.raises(ValueError, match="posewire pull lightweight-openpose-int8"):
+    with pytest.raises(ValueError, match="lightweight-openpose-int8 is not made of a checkpoint"):
         build(entry, tmp_path / "checkpoint.pth", Store(tmp_path))
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_no_graph(tmp_path: Path) -> None:
-    from engines.build import build  # noqa: PLC0415 - needs torch
-
     checkpoint = tmp_path / "checkpoint.pth"
     torch.save({"state_dict": {"weight": torch.zeros(1)}}, checkpoint)
     entry, store = find("lightweight-openpose"), Store(tmp_path / "cache")
-    with pytest.raises(ValueError, match="unexpected: weight"):
+    with pytest.raises(checkpoints.CheckpointError, match="unexpected: weight"):
         build(entry, checkpoint, store)
     assert not store.ready(entry)

@@ -90,7 +90,7 @@ def test_every_skeleton_can_be_drawn_in_colours_of_its_own(skeleton: Skeleton) -
     points[0, :, 0] = 10 + 20 * np.arange(count)
     points[0, :, 1] = np.where(np.arange(count) % 2, 20, 180)
     drawn = draw(
-        np.zeros((200, 400, 3), np.uint8), People.of(points, np.ones(1, np.float32)), skeleton
+        np.zeros((200, 600, 3), np.uint8), People.of(points, np.ones(1, np.float32)), skeleton
     )
     colours = {tuple(drawn[int(y), int(x)].tolist()) for x, y, _ in points[0]}
     assert len(colours) == count

@@ -11,6 +11,7 @@ import pytest
 from engines.catalog import UnknownModelError
 from engines.geometry import Pixels
 from engines.model import Model, load, run
+from engines.options import Options
 from engines.people import People
 from engines.weights import Store, WeightsError
 
@@ -72,7 +73,7 @@ def test_an_empty_picture_of_any_shape_has_nobody(
 
 
 def test_the_input_height_can_be_chosen(store: Store, photograph: Pixels) -> None:
-    small = load(NAME, store, height=256, threads=1, max_batch=3)
+    small = load(NAME, store, Options(height=256), threads=1, max_batch=3)
     assert small.entry.input.height == 256
     assert [engine.max_batch for engine in small.engines.values()] == [3]
     asked = next(small.steps(photograph))
@@ -97,5 +98,5 @@ def test_an_unknown_name_is_refused_before_anything_is_fetched(tmp_path: Path) -
 
 
 def test_a_model_whose_graph_is_not_built_says_how(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="posewire build"):
+    with pytest.raises(WeightsError, match="posewire import lightweight-openpose FILE"):
         load("lightweight-openpose", Store(tmp_path))

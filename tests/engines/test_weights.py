@@ -40,13 +40,12 @@ def nowhere() -> Iterator[str]:
 def entry_at(address: str) -> Entry:
     """A model of two small files that are published at `address`."""
     files = tuple(
-        WeightFile(name, f"{address}/own/{name}", hashlib.sha256(data).hexdigest(), len(data))
+        WeightFile(name, hashlib.sha256(data).hexdigest(), len(data), f"{address}/own/{name}")
         for name, data in zip(NAMES, (GRAPH, CONSTANTS), strict=True)
     )
     real = find("lightweight-openpose-int8")
-    return replace(
-        real, name="small", files=files, network=replace(real.network, graph="graph.xml")
-    )
+    network = replace(real.networks["network"], graph="graph.xml")
+    return replace(real, name="small", files=files, networks={"network": network})
 
 
 def published(folder: str) -> dict[str, bytes]:
@@ -203,13 +202,27 @@ def test_the_error_names_in_one_line_what_is_missing_and_how_to_bring_it(
     assert "\n" not in message
     for part in ("small lacks graph.xml", f"{nowhere}/own/graph.xml", "Connection refused"):
         assert part in message
-    for part in ("POSEWIRE_MIRROR", "small/graph.xml", str(tmp_path / "cache" / "small")):
+    for part in ("POSEWIRE_MIRROR", "small/graph.xml", "posewire import small FILE"):
         assert part in message
 
 
-def test_a_model_without_a_published_graph_says_how_to_build_it(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="posewire build lightweight-openpose --checkpoint"):
-        ensure(find("lightweight-openpose"), Store(tmp_path))
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("lightweight-openpose", "checkpoint_iter_370000.pth"),
+        ("openpose-body25", "pose_iter_584000.caffemodel"),
+        ("multiposenet-resnet101", "ckpt_baseline_resnet101.h5"),
+        ("yolox-nano", "yolox_nano.onnx"),
+        ("top-down-256x192", "ONNX file"),
+    ],
+)
+def test_a_model_that_cannot_be_fetched_says_which_file_to_bring_and_how(
+    name: str, file: str, tmp_path: Path
+) -> None:
+    with pytest.raises(WeightsError) as failed:
+        ensure(find(name), Store(tmp_path))
+    assert file in str(failed.value)
+    assert f"posewire import {name} FILE" in str(failed.value)
 
 
 def test_pulls_at_once_all_succeed(tmp_path: Path, site: Site) -> None:

@@ -70,26 +70,26 @@ def _check(name: str, build: Callable[[], nn.Module], folder: Path) -> Figure:
     if own != keys:
         return Figure(False, _difference(own, keys))
     stored = _arrays(folder / "networks" / f"{name}.npz")
-    fill = _fill_of(folder)
-    _fill(network, fill, index["seed"])
-    given = stored["input"] if "input" in stored else _input(fill, index)
+    fill(network, folder, index["seed"])
+    given = stored["input"] if "input" in stored else _input(folder, index)
     return _compare(_run(network, given, outputs.BY_NETWORK.get(name, outputs.named)), stored)
 
 
-def _fill(network: nn.Module, fill: Any, seed: str) -> None:
-    """Give `network` the fixture's parameters."""
+def fill(network: nn.Module, folder: Path, seed: str = "A") -> None:
+    """Give `network` the parameters of the fixtures in `folder`."""
     import torch  # noqa: PLC0415
 
     own = network.state_dict()
-    filled = {key: torch.from_numpy(value) for key, value in fill.fill(own, seed).items()}
+    drawn = _fill_of(folder).fill(own, seed)
+    filled = {key: torch.from_numpy(value) for key, value in drawn.items()}
     for name, module in network.named_modules():
         if isinstance(module, torch.nn.PReLU):
             filled[f"{name}.weight"] *= 0.25  # else activations grow from layer to layer
     network.load_state_dict({**own, **filled})
 
 
-def _input(fill: Any, index: Mapping[str, Any]) -> np.ndarray:
-    drawn: np.ndarray = fill.network_input(tuple(index["input_shape"]), index["seed"])
+def _input(folder: Path, index: Mapping[str, Any]) -> np.ndarray:
+    drawn: np.ndarray = _fill_of(folder).network_input(tuple(index["input_shape"]), index["seed"])
     return drawn * np.float32(index.get("input_scale", 1))
 
 
@@ -107,11 +107,11 @@ def _compare(ours: Arrays, stored: Arrays) -> Figure:
     for key, value in stored.items():
         if ours[key].shape != value.shape:
             return Figure(False, f"{key} of shape {ours[key].shape}, stored is {value.shape}")
-    worst = np.max([_relative_error(ours[key], value) for key, value in stored.items()])
+    worst = np.max([relative_error(ours[key], value) for key, value in stored.items()])
     return Figure(bool(worst <= TOLERANCE), f"{worst:.1e} of the largest value")
 
 
-def _relative_error(ours: np.ndarray, stored: np.ndarray) -> float:
+def relative_error(ours: np.ndarray, stored: np.ndarray) -> float:
     """max |ours - stored| / max |stored|; not a number where either holds one that is not."""
     stored = stored.astype(np.float64)
     return float(np.abs(ours - stored).max() / max(np.abs(stored).max(), np.finfo(np.float64).tiny))

@@ -29,7 +29,7 @@ from service.pb import pose_pb2 as pb
 from service.pb.pose_pb2_grpc import PoseServiceStub, add_PoseServiceServicer_to_server
 from service.rest import create_app
 from service.rpc import PoseService
-from service.settings import Settings
+from service.settings import WHOLE_IMAGE, Settings
 from tests.service.pictures import encode
 
 MODEL = "lightweight-openpose-int8"
@@ -52,14 +52,17 @@ class Service:
 
 
 @contextmanager
-def service(model: Model, state: State = State.SERVING, **settings: Any) -> Iterator[Service]:
-    """Serves `model` with these settings; the engines stop at the end."""
+def service(
+    *models: Model, state: State = State.SERVING, detector: str = WHOLE_IMAGE, **settings: Any
+) -> Iterator[Service]:
+    """Serves these models with these settings; the engines stop at the end."""
     chosen = Settings(**settings)
     admission, metrics = Admission(chosen.max_images), Metrics()
     limits = ImageLimits(chosen.max_bytes, chosen.max_pixels)
     with ThreadPoolExecutor(2) as pool:
-        estimator = Estimator(limits, admission, metrics, pool)
-        estimator.add(model)
+        estimator = Estimator(limits, admission, metrics, pool, detector)
+        for model in models:
+            estimator.add(model)
         admission.state = state
         try:
             yield Service(chosen, admission, metrics, estimator)
@@ -139,7 +142,7 @@ async def until(condition: Callable[[], bool]) -> None:
 def lent(model: Model) -> Model:
     """`model` with engines that stay open when a service stops, for the next test."""
     engines = {name: Lent(engine) for name, engine in model.engines.items()}
-    return Model(model.entry, model.steps, engines)
+    return Model(model.entry, model.system, engines)
 
 
 def nobody(image: Pixels) -> Steps:
@@ -154,9 +157,16 @@ def faulty(image: Pixels) -> Steps:
     yield
 
 
+@dataclass(frozen=True, slots=True)
+class Stepping:
+    """A system whose steps are these."""
+
+    steps: Callable[[Pixels], Steps]
+
+
 def model_of(engine: Engine, steps: Callable[[Pixels], Steps] = nobody) -> Model:
     """A model with these steps whose only network runs on `engine`."""
-    return Model(find(MODEL), steps, {"network": engine})
+    return Model(find(MODEL), Stepping(steps), {"network": engine})
 
 
 class Lent:
@@ -164,6 +174,7 @@ class Lent:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.name = engine.name
         self.max_batch = engine.max_batch
 
     def infer(self, batch: Batch) -> Maps:
@@ -176,6 +187,7 @@ class Lent:
 class Gate:
     """An engine that answers only once it is opened."""
 
+    name = "test"
     max_batch = 1
 
     def __init__(self) -> None:
@@ -195,6 +207,7 @@ class Gate:
 class Failing:
     """An engine that raises what it is given."""
 
+    name = "test"
     max_batch = 1
 
     def __init__(self, error: BaseException) -> None:

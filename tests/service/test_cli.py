@@ -87,7 +87,7 @@ def test_an_unknown_model_is_wrong_use(command: list[str], posewire: Posewire) -
 
 
 def test_a_model_that_must_be_built_says_how(posewire: Posewire) -> None:
-    assert_one_line(posewire("pull", "lightweight-openpose"), 3, "posewire build")
+    assert_one_line(posewire("pull", "lightweight-openpose"), 3, "posewire import")
 
 
 def processes(count: int, *arguments: str, **environment: str) -> list[tuple[int, str, str]]:
@@ -171,7 +171,7 @@ def test_predict_keeps_to_the_settings(posewire: Posewire, photographs: Path) ->
 
 
 def test_models_lists_every_model_with_its_licence(posewire: Posewire) -> None:
-    result = posewire("models")
+    result = posewire("models", COLUMNS="200")
     assert result.exit_code == 0
     for name, entry in catalog().items():
         assert name in result.stdout
@@ -187,7 +187,13 @@ def test_models_as_json_says_whether_weights_are_here(posewire: Posewire, tmp_pa
     for one in listed.values():
         assert {"title", "skeleton", "accuracy", "licence", "source"} <= one.keys()
     empty = json.loads(posewire("models", "--json", POSEWIRE_CACHE=str(tmp_path)).stdout)
-    assert [one["weights"] for one in empty] == ["to fetch", "to bring"]
+    assert {one["name"] for one in empty if one["weights"] == "to fetch"} == {
+        entry.name for entry in catalog().values() if entry.files
+    }
+    for one in empty:
+        assert one["weights"] in {"to fetch", "to bring"}
+        if one["weights"] == "to bring":
+            assert f"posewire import {one['name']} FILE" in one["bring"]
 
 
 def test_config_prints_every_setting_with_its_meaning(posewire: Posewire) -> None:
@@ -246,5 +252,7 @@ def test_eval_names_a_broken_picture(posewire: Posewire, photographs: Path) -> N
 
 def test_no_command_shows_the_commands(posewire: Posewire) -> None:
     shown = posewire().output
-    for command in ("serve", "predict", "models", "pull", "build", "bench", "eval", "config"):
+    for command in (
+        *("serve", "predict", "models", "pull", "import", "build", "bench", "eval", "config"),
+    ):
         assert command in shown

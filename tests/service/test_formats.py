@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engines.catalog import find
+from engines.model import Model
 from engines.people import People
 from engines.skeletons import COCO_17, OPENPOSE_18
 from service.errors import BadParameterError
@@ -98,9 +99,8 @@ def test_the_form_asked_for_is_made() -> None:
     assert as_format(some, "openpose") == openpose(some)
 
 
-def test_the_first_model_is_the_default() -> None:
-    first, second = find("lightweight-openpose"), find(MODEL)
-    infos = model_infos([first, second])
+def test_the_first_model_is_the_default(model: Model) -> None:
+    infos = model_infos([replace(model, entry=find("lightweight-openpose")), model])
     assert [(info.name, info.default) for info in infos] == [
         ("lightweight-openpose", True),
         (MODEL, False),

@@ -88,6 +88,8 @@ async def test_models_are_those_of_rest(running: Service, stub: PoseServiceStub)
     assert model.default
     assert limbs == info.pop("limbs")
     assert list(model.keypoints) == info.pop("keypoints")
+    assert info.pop("input_width") is None
+    assert not model.HasField("input_width")
     assert all(getattr(model, name) == value for name, value in info.items())
 
 

@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from engines.runtime.engine import Batch, Maps
 from service.errors import DeadlineError, InternalError, UnavailableError
 from service.worker import Answer, Worker
-
-PATIENCE_S = 10.0
-POISON = 13
-
-
-@dataclass
-class Engine:
-    """Answers a picture with the colour of its first pixel; can be held up, and poisoned."""
-
-    max_batch: int = 4
-    batches: list[list[int]] = field(default_factory=list)
-    closed: bool = False
-    entered: threading.Event = field(default_factory=threading.Event)
-    held: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self.held.set()
-
-    def infer(self, batch: Batch) -> Maps:
-        self.entered.set()
-        assert self.held.wait(PATIENCE_S)
-        colours = batch[:, 0, 0, 0]
-        self.batches.append(colours.tolist())
-        if POISON in colours:
-            raise RuntimeError("a fault of the driver")
-        return {"colour": colours.astype(np.float32)[:, None], "pixels": batch.astype(np.float32)}
-
-    def close(self) -> None:
-        self.closed = True
+from tests.service.workers import (
+    PATIENCE_S,
+    POISON,
+    Engine,
+    colours,
+    occupied,
+    pictures,
+    queued,
+    soon,
+)
 
 
 @pytest.fixture
@@ -62,36 +39,6 @@ def worker(engine: Engine, sizes: list[int]) -> Iterator[Worker]:
     engine.held.set()
     if worker.alive:
         worker.close()
-
-
-def pictures(*colours: int, side: int = 2) -> Batch:
-    return np.stack([np.full((side, side, 3), colour, np.uint8) for colour in colours])
-
-
-def soon(seconds: float = PATIENCE_S) -> float:
-    return time.monotonic() + seconds
-
-
-def colours(answer: Answer) -> list[int]:
-    return [int(colour) for colour in answer.maps["colour"][:, 0]]
-
-
-async def occupied(worker: Worker, engine: Engine) -> asyncio.Task[Answer]:
-    """A request that keeps the engine until `engine.held` is set."""
-    engine.held.clear()
-    engine.entered.clear()
-    task = asyncio.create_task(worker.infer(pictures(0), soon()))
-    assert await asyncio.to_thread(engine.entered.wait, PATIENCE_S)
-    return task
-
-
-async def queued(worker: Worker, *batches: Batch) -> list[asyncio.Task[Answer]]:
-    """Requests that wait behind what occupies the engine."""
-    before = len(worker)
-    tasks = [asyncio.create_task(worker.infer(batch, soon())) for batch in batches]
-    await asyncio.sleep(0)  # lets them enter the queue
-    assert len(worker) == before + sum(map(len, batches))
-    return tasks
 
 
 async def test_a_picture_is_answered_with_its_maps_and_times(worker: Worker) -> None:
@@ -128,16 +75,6 @@ async def test_pictures_of_different_sizes_do_not_share_a_batch(
     answers = await asyncio.gather(first, *others)
     assert [colours(answer) for answer in answers] == [[0], [1], [2], [3]]
     assert engine.batches == [[0], [1, 3], [2]]
-
-
-async def test_more_pictures_than_a_batch_holds_are_run_in_several_calls(
-    worker: Worker, engine: Engine, sizes: list[int]
-) -> None:
-    answer = await worker.infer(pictures(*range(1, 10)), soon())
-    assert colours(answer) == list(range(1, 10))
-    assert answer.maps["pixels"].shape == (9, 2, 2, 3)
-    assert engine.batches == [[1, 2, 3, 4], [5, 6, 7, 8], [9]]
-    assert all(size <= engine.max_batch for size in sizes), "what the engine was given at once"
 
 
 async def test_an_engine_that_raises_fails_that_batch_only(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
 pytest.importorskip("torch", reason="networks are defined in torch, which is not installed")
@@ -14,17 +11,11 @@ pytest.importorskip("torch", reason="networks are defined in torch, which is not
 import torch
 from torch import nn
 
-from engines.catalog import Network
 from engines.grouping.anchors import anchors
 from engines.networks.multiposenet import MultiPoseNet, depth
 from engines.networks.prn import hidden_layers
 from engines.networks.resnet import Bottleneck
-from engines.pixels import PixelForm
-from engines.runtime.openvino import OpenVinoEngine
 from tests.shared import shared
-
-IMAGENET = PixelForm((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), rgb=True)
-OUTPUTS = ["heatmaps", "box_deltas", "box_scores"]
 
 
 def keys(of_depth: int, prn_layers: int = 2) -> list[str]:
@@ -100,33 +91,3 @@ def test_every_picture_of_a_batch_is_predicted_as_it_is_alone(network: MultiPose
         largest = float(expected.abs().max())
         assert (expected[0] - expected[1]).abs().max() > 1e-2 * largest
         torch.testing.assert_close(values, expected, rtol=0, atol=1e-4 * largest)
-
-
-def test_its_graph_agrees_with_torch_and_leaves_the_pose_residual_network_out(
-    network: MultiPoseNet, tmp_path: Path
-) -> None:
-    pytest.importorskip("onnxscript", reason="torch exports with onnxscript, not installed")
-    from engines.export import export  # noqa: PLC0415 - needs onnxscript
-
-    graph = Network("multiposenet", "network.onnx", {name: name for name in OUTPUTS}, IMAGENET)
-    path = tmp_path / graph.graph
-    mean, scale = IMAGENET.mean, IMAGENET.scale
-    export(network, path, mean=mean, scale=scale, rgb=True, outputs=OUTPUTS, multiple=32)
-    prn = sum(parameter.nbytes for parameter in network.prn.parameters())
-    whole = sum(parameter.nbytes for parameter in network.parameters())
-    assert path.stat().st_size < 1.01 * (whole - prn)
-    engine = OpenVinoEngine(path, graph, threads=2)
-
-    for shape in [(1, 64, 96, 3), (2, 96, 32, 3)]:
-        images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        maps = engine.infer(images)
-        with torch.inference_mode():
-            predictions = network(normalised(images))
-        for name, expected in predictions._asdict().items():
-            error = np.abs(maps[name] - expected.numpy()).max()
-            assert error <= 1e-3 * expected.abs().max()
-
-
-def normalised(images: npt.NDArray[np.uint8]) -> torch.Tensor:
-    mean, scale = torch.tensor(IMAGENET.mean), torch.tensor(IMAGENET.scale)
-    return ((torch.from_numpy(images).flip(-1) - mean) / scale).permute(0, 3, 1, 2)

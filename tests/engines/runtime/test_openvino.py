@@ -18,8 +18,9 @@ CHANNELS = {"heatmaps": 19, "fields": 38}
 
 @pytest.fixture(scope="module")
 def engine(store: Store) -> Iterator[OpenVinoEngine]:
-    graph = ensure(ENTRY, store) / ENTRY.network.graph
-    engine = OpenVinoEngine(graph, ENTRY.network.outputs, threads=2, max_batch=2)
+    ensure(ENTRY, store)
+    network = ENTRY.networks["network"]
+    engine = OpenVinoEngine(store.graph(ENTRY, network), network, threads=2, max_batch=2)
     yield engine
     engine.close()
 

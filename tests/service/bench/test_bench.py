@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engines.model import Model
+from engines.model import Model, load
 from engines.weights import Store
 from service.bench.figures import Load
-from service.bench.local import engine_load, prepared_inputs
+from service.bench.local import Engines
 from service.bench.pictures import read_pictures
 from service.cli import app
 
@@ -59,27 +59,42 @@ def test_a_broken_picture_is_named_and_nothing_is_measured(
     assert "broken.jpg" in result.stderr
 
 
-def test_the_engine_is_measured_on_prepared_inputs(model: Model, astronaut: bytes) -> None:
-    (batch,) = inputs = prepared_inputs(model, {"astronaut.jpg": astronaut})
-    assert batch.shape == (1, 368, 368, 3)
-    (engine,) = model.engines.values()
-    latencies, seconds = engine_load(engine, inputs, 0.01)
+def test_the_engine_is_measured_on_what_the_model_asks_of_it(
+    model: Model, astronaut: bytes
+) -> None:
+    engines = Engines(model, None, {"astronaut.jpg": astronaut})
+    ((asked,),) = engines.asked
+    assert asked.inputs.shape == (1, 368, 368, 3)
+    latencies, seconds = engines.load(0.01)
     assert len(latencies) >= 1
     assert sum(latencies) == pytest.approx(seconds)
 
 
+def test_a_top_down_model_is_measured_with_its_detector(store: Store, astronaut: bytes) -> None:
+    poses, detector = load("pp-tinypose-256x192", store), load("yolox-nano", store)
+    engines = Engines(poses, detector, {"astronaut.jpg": astronaut})
+    (asked,) = engines.asked
+    assert [(one.network, one.inputs.shape) for one in asked] == [
+        ("yolox-nano", (1, 416, 416, 3)),
+        ("pp-tinypose-256x192", (1, 256, 192, 3)),
+    ]
+    assert len(engines.load(0.01)[0]) >= 1
+    poses.close()
+    detector.close()
+
+
 def test_a_load_of_several_spells_is_one_figure() -> None:
-    load = Load()
-    load.add([0.010] * 98 + [0.020], 1.0)
-    load.add([0.030], 0.01)
-    figure = load.figure()
+    spells = Load()
+    spells.add([0.010] * 98 + [0.020], 1.0)
+    spells.add([0.030], 0.01)
+    figure = spells.figure()
     assert figure["p50_ms"] == 10
     assert 20 <= figure["p99_ms"] <= 30
     assert 99 <= figure["ips"] <= 100
 
 
 def test_a_load_that_finished_nothing_asks_for_more_time() -> None:
-    load = Load()
-    load.add([], 0.1)
+    spells = Load()
+    spells.add([], 0.1)
     with pytest.raises(ValueError, match="--seconds"):
-        load.figure()
+        spells.figure()

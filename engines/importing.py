@@ -1,0 +1,68 @@
+"""Files that a user brings: checked against the model they are for, then kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from engines.catalog import Entry
+from engines.model import Model, run
+from engines.options import Options
+from engines.runtime.openvino import OpenVinoEngine
+from engines.systems import SYSTEMS
+from engines.weights import Store, is_published, keep
+
+
+def bring(entry: Entry, file: Path, store: Store) -> list[Path]:
+    """Takes a file for a model: a published one, an ONNX graph, or the authors' checkpoint.
+
+    Nothing is kept of a file that does not fit.
+
+    Returns:
+        What the model has now.
+
+    Raises:
+        OSError: the file cannot be read.
+        CheckpointError: a checkpoint does not fit; says why.
+        ValueError: a graph is not of the model's form, or the model takes no such file.
+    """
+    file.open("rb").close()  # what cannot be read is said as that
+    for published in entry.files:
+        if is_published(file, published):
+            return [keep(file, store.folder(entry) / published.name)]
+    if file.suffix == ".onnx":
+        return [_graph(entry, file, store)]
+    if entry.checkpoint is None:
+        names = " or ".join(published.name for published in entry.files)
+        other = f"bring {names} as it was published, or an ONNX file" if names else "bring ONNX"
+        raise ValueError(f"{file} is not for {entry.name}: {other}")
+    return _checkpoint(entry, file, store)
+
+
+def _graph(entry: Entry, file: Path, store: Store) -> Path:
+    """Keeps an ONNX file that runs in the model's place."""
+    (network, *others) = entry.networks.values()
+    if others:
+        raise ValueError(f"{entry.name} has several graphs: bring its checkpoint")
+    try:
+        engine = OpenVinoEngine(file, network, threads=1)
+        system = SYSTEMS[entry.system].make(entry, store.imported(entry), Options())
+        run(Model(entry, system, {network.name: engine}), np.zeros((480, 640, 3), np.uint8))
+    except (RuntimeError, ValueError, IndexError, KeyError) as error:
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(
+            f"{file} is not of the form of {entry.name}, which takes pictures (N, 3, h, w) and "
+            f"gives {', '.join(network.outputs)} ({why[-1]})"
+        ) from error
+    return keep(file, store.imported(entry) / network.graph)
+
+
+def _checkpoint(entry: Entry, file: Path, store: Store) -> list[Path]:
+    """Makes the model's graphs, and keeps the checkpoint that they are of."""
+    from engines.build import build  # noqa: PLC0415 - needs torch
+
+    made = build(entry, file, store)
+    if {network.graph for network in entry.networks.values()} <= {path.name for path in made}:
+        made.append(keep(file, store.checkpoint(entry)))
+    return made

@@ -1,0 +1,1 @@
+"""The commands of `posewire`, but for the service itself."""

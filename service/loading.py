@@ -1,0 +1,66 @@
+"""Which models a service loads, and how its settings say they run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engines.catalog import find
+from engines.model import Model, load
+from engines.options import Options
+from engines.systems import SYSTEMS, TOP_DOWN
+from engines.weights import Progress, Store, ensure
+from service.settings import WHOLE_IMAGE, Settings
+
+
+def served_names(settings: Settings) -> list[str]:
+    """The models that were asked for and, where one of them needs boxes, what finds people.
+
+    Raises:
+        UnknownModelError
+        ValueError: an option that none of the models takes.
+    """
+    names = list(dict.fromkeys(settings.models))
+    systems = {find(name).system for name in names}
+    taken = {option for system in systems for option in SYSTEMS[system].takes}
+    if refused := settings.options.chosen() - taken:
+        listed = ", ".join(f"POSEWIRE_{name.upper()}" for name in sorted(refused))
+        raise ValueError(f"{listed}: {', '.join(names)} takes no such option; leave it out")
+    if TOP_DOWN in systems and settings.detector != WHOLE_IMAGE:
+        if find(settings.detector).system == TOP_DOWN:
+            raise ValueError(f"POSEWIRE_DETECTOR: {settings.detector} needs boxes itself")
+        if settings.detector not in names:
+            names.append(settings.detector)
+    return names
+
+
+def load_model(name: str, settings: Settings, progress: Progress | None = None) -> Model:
+    """A model with those options of the settings that it takes."""
+    takes, default = SYSTEMS[find(name).system].takes, Options()
+    others = settings.options.chosen() - takes
+    return load(
+        name,
+        store(settings),
+        replace(settings.options, **{other: getattr(default, other) for other in others}),
+        threads=settings.threads,
+        max_batch=settings.max_batch,
+        progress=progress,
+    )
+
+
+def load_pair(settings: Settings, progress: Progress | None = None) -> tuple[Model, Model | None]:
+    """The first model, and what finds people for it where it needs that."""
+    first, *_ = served_names(settings)
+    model = load_model(first, settings, progress)
+    if not model.is_top_down or settings.detector == WHOLE_IMAGE:
+        return model, None
+    return model, load_model(settings.detector, settings, progress)
+
+
+def ensure_served(settings: Settings, progress: Progress | None = None) -> None:
+    """Fetches the weights of every model that a service with these settings loads."""
+    for name in served_names(settings):
+        ensure(find(name), store(settings), progress)
+
+
+def store(settings: Settings) -> Store:
+    return Store(settings.cache, settings.mirror)
