@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -53,14 +54,18 @@ def average_flipped(
         shift: moves the second by a pixel to the right, HRNet's SHIFT_HEATMAP: a network of
             stride 4 puts a mirrored keypoint about a heatmap pixel to the left.
     """
-    parts, columns = np.arange(heatmaps.shape[1]), np.arange(heatmaps.shape[3])[::-1]
+    _, parts, height, width = heatmaps.shape
+    order = np.arange(parts)
     for one, other in flip_pairs:
-        parts[[one, other]] = other, one
-    if shift:
-        columns = np.concatenate([columns[:1], columns[:-1]])
-    mean = flipped.take(parts, axis=1).take(columns, axis=3)
-    mean += heatmaps
-    mean *= np.float32(0.5)
+        order[[one, other]] = other, one
+    mean = np.empty_like(heatmaps)
+    by = int(shift)
+    for upright, mirrored, half in zip(heatmaps, flipped, mean, strict=True):  # fits a cache
+        rows = (parts * height, width)
+        back = cv2.flip(mirrored[order].reshape(rows), 1)
+        here, half = upright.reshape(rows), half.reshape(rows)  # noqa: PLW2901 - a view
+        cv2.addWeighted(here[:, by:], 0.5, back[:, : width - by], 0.5, 0, dst=half[:, by:])
+        half[:, :by] = (here[:, :by] + back[:, :by]) / 2
     return mean
 
 

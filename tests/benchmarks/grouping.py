@@ -1,46 +1,47 @@
 """`python -m tests.benchmarks.grouping DIR`: maps to people, ours beside a plain reference.
 
-One core. The two take turns, scene by scene, so that a machine's drift touches both.
+Lightweight OpenPose's and OpenPose's, on the scenes of a fixtures folder. One core.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from engines.grouping.part_affinity import PartAffinityRule, group
+from engines.grouping import openpose, part_affinity
+from engines.people import Floats
 from engines.skeletons import OPENPOSE_18
 from service.threads import one_thread
-from tests.engines.grouping import reference
+from tests.benchmarks.side_by_side import HEADER, Work, row
+from tests.engines.grouping import openpose_reference, reference
 
-_TURNS = 60
 _SCENES = {"s102": 1, "s103": 4, "s104": 12, "s105": 30}  # people drawn
 
 
 def main(folder: Path) -> None:
-    """Prints the medians of each scene in milliseconds, and their ratio."""
-    maps = np.load(folder / "decoding" / "lightweight-openpose.npz")
-    print(f"{'people':>6} {'reference ms':>13} {'ours ms':>8} {'times faster':>13}")
-    for scene, people in _SCENES.items():
-        heatmaps = maps[f"{scene}_heatmaps"].astype(np.float32)
-        fields = maps[f"{scene}_pafs"].astype(np.float32)
-        plain = partial(reference.group, heatmaps, fields, OPENPOSE_18)
-        ours = partial(group, heatmaps, fields, OPENPOSE_18, 8, PartAffinityRule())
-        times = [(_time(plain), _time(ours)) for _ in range(_TURNS)]
-        slow, fast = (statistics.median(column) * 1e3 for column in zip(*times, strict=True))
-        print(f"{people:6} {slow:13.2f} {fast:8.2f} {slow / fast:13.1f}")
+    """Prints a line a scene."""
+    print(HEADER)
+    rule = part_affinity.PartAffinityRule()
+    for people, maps in _scenes(folder / "decoding" / "lightweight-openpose.npz"):
+        plain: Work = partial(reference.group, *maps, OPENPOSE_18)
+        ours: Work = partial(part_affinity.group, *maps, OPENPOSE_18, 8, rule)
+        print(row(f"lightweight, {people} people", plain, ours))
+    authors = openpose.rule_of(OPENPOSE_18)
+    for people, maps in _scenes(folder / "decoding" / "openpose-coco.npz"):
+        plain = partial(openpose_reference.group, *maps, OPENPOSE_18, authors)
+        ours = partial(openpose.group, *maps, OPENPOSE_18, 8, authors)
+        print(row(f"openpose, {people} people", plain, ours, turns=10))
 
 
-def _time(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def _scenes(path: Path) -> Iterator[tuple[int, tuple[Floats, Floats]]]:
+    with np.load(path) as stored:
+        for scene, people in _SCENES.items():
+            maps = (stored[f"{scene}_{kind}"].astype(np.float32) for kind in ("heatmaps", "pafs"))
+            yield people, (next(maps), next(maps))
 
 
 if __name__ == "__main__":

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from engines.geometry import Letterbox, Pixels, letterbox
+from engines.pixels import PIXELS
+from tests.parity.preprocessing.photographs import apart, compare
 from tests.parity.report import Figure
 
-_TOLERANCE = 0.02  # mean absolute difference of normalised values
 _HEIGHT, _EVERY = 256, 4  # of the stored input, and which of its pixels are stored
 
 
 def check(folder: Path) -> Figure:
     """The same sizes and paddings, and nearly the same values."""
-    prepared = folder / "preprocessing"
-    images = json.loads((prepared / "inputs.json").read_text("utf-8"))["images"]
-    with np.load(prepared / "inputs.npz") as stored:
-        differences = [
-            _difference(
-                np.asarray(cv2.imread(str(prepared / image["image"])), np.uint8),
-                image["lightweight_openpose"],
-                stored[f"{int(Path(image['image']).stem[-6:])}_lightweight_openpose_{_HEIGHT}"],
-            )
-            for image in images
-        ]
-    worst = max(differences)
-    return Figure(worst <= _TOLERANCE, f"{worst:.4f} mean absolute difference")
+    name = "lightweight_openpose"
+    return compare(folder, name, _difference, stored_as=f"{name}_{_HEIGHT}")
 
 
 def _difference(image: Pixels, expected: dict[str, Any], stored: np.ndarray) -> float:
@@ -42,7 +30,4 @@ def _difference(image: Pixels, expected: dict[str, Any], stored: np.ndarray) -> 
         and ours.offset == (left, top)
         and np.allclose(ours.scale, expected["scale"], rtol=5e-3)
     )
-    if not same:
-        return float("inf")
-    normalised = (ours.pixels.astype(np.float32) - 128) / 256
-    return float(np.abs(normalised.transpose(2, 0, 1)[:, ::_EVERY, ::_EVERY] - stored).mean())
+    return apart(ours.pixels, stored, PIXELS["centred"], _EVERY) if same else float("inf")
