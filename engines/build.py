@@ -29,19 +29,26 @@ _RESCORING_KEYS = {f"l{layer}.{kind}" for layer in (1, 2, 3) for kind in ("weigh
 Parameters = Mapping[str, Tensor]
 
 
-def build(entry: Entry, checkpoint: Path, store: Store) -> list[Path]:
+def build(entry: Entry, checkpoint: Path, store: Store, *, deform_conv: bool = False) -> list[Path]:
     """Exports the network of `entry` with the parameters of `checkpoint`, as ONNX graphs.
 
     The number of Lightweight OpenPose's refinement stages and of the Pose Residual Network's
     layers are the checkpoint's. A checkpoint may also be of a part that its authors publish
     apart: MultiPoseNet's Pose Residual Network, or DEKR's rescoring network.
 
+    Args:
+        entry: of the catalogue.
+        checkpoint: the authors' file.
+        store: takes the graphs, among what the user brought.
+        deform_conv: write DEKR with ONNX's DeformConv, for engines that have it, in place of
+            the graph that OpenVINO runs; it is named so.
+
     Returns:
-        What was written, among what the user brought to the store.
+        What was written.
 
     Raises:
         OSError: the checkpoint cannot be opened. CheckpointError: it does not fit.
-        ValueError: the model is not made of a checkpoint.
+        ValueError: the model is not made of a checkpoint, or has no deformable convolutions.
     """
     kind = _made_of(entry).network
     parameters = checkpoints.read(checkpoint)
@@ -49,7 +56,9 @@ def build(entry: Entry, checkpoint: Path, store: Store) -> list[Path]:
         return [_rescoring(parameters, store.imported(entry) / RESCORING)]
     network = network_of(entry, parameters)
     checkpoints.fit(network, parameters, checkpoint)
-    return [_graph(entry, role, part, store) for role, part in _parts(network).items()]
+    if deform_conv and not isinstance(network, Dekr):
+        raise ValueError(f"{entry.name} has no deformable convolutions")
+    return [_graph(entry, role, part, store, deform_conv) for role, part in _parts(network).items()]
 
 
 def network_of(entry: Entry, parameters: Parameters) -> nn.Module:
@@ -76,9 +85,11 @@ def _parts(network: nn.Module) -> dict[str, nn.Module]:
     return {"network": fuse(network) if isinstance(network, Dekr) else network}
 
 
-def _graph(entry: Entry, role: str, part: nn.Module, store: Store) -> Path:
+def _graph(entry: Entry, role: str, part: nn.Module, store: Store, deform_conv: bool) -> Path:
     network = entry.networks[role]
     path = store.imported(entry) / network.graph
+    if deform_conv:
+        path = path.with_suffix(".deform-conv.onnx")
     outputs = list(network.outputs.values())
     if network.pixels is None:
         export_arrays(part, path, shape=GRID, outputs=outputs)
@@ -92,6 +103,7 @@ def _graph(entry: Entry, role: str, part: nn.Module, store: Store) -> Path:
             rgb=pixels.rgb,
             outputs=outputs,
             multiple=_MULTIPLES.get(entry.system, 32),
+            deform_conv=deform_conv,
         )
     return path
 

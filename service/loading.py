@@ -23,7 +23,7 @@ def served_names(settings: Settings) -> list[str]:
     systems = {find(name).system for name in names}
     taken = {option for system in systems for option in SYSTEMS[system].takes}
     if refused := settings.options.chosen() - taken:
-        listed = ", ".join(f"POSEWIRE_{name.upper()}" for name in sorted(refused))
+        listed = ", ".join(f"POSEWIRE_{name.upper()} (--{name})" for name in sorted(refused))
         raise ValueError(f"{listed}: {', '.join(names)} takes no such option; leave it out")
     if TOP_DOWN in systems and settings.detector != WHOLE_IMAGE:
         if find(settings.detector).system == TOP_DOWN:

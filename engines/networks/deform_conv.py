@@ -20,8 +20,8 @@ def deform_conv2d(
 ) -> Tensor:
     """The 3x3 convolution of Dai et al., "Deformable Convolutional Networks", 2017.
 
-    Of stride 1 and padding 1. A point between pixels is interpolated, and all beyond the map
-    is zero, to the last bit of a border.
+    Of stride 1 and padding 1. A point between pixels is interpolated between four, of which
+    those beyond the map are zero.
 
     Args:
         x: (N, groups * C, H, W).
@@ -42,10 +42,10 @@ def deform_conv2d(
 def _sample_and_convolve(
     x: Tensor, offsets: Tensor, weight: Tensor, bias: Tensor | None, groups: int
 ) -> Tensor:
-    """What is fastest on OpenVINO of the ways to say it in plain operators.
+    """One GridSample for all groups and points, then what is left of the convolution.
 
-    One GridSample for all groups and points: three quarters of the time is its gathering. A
-    grouped 1x1 convolution in place of the matrix product would have its input reordered.
+    Of the ways to say it in plain operators this is OpenVINO's fastest. In place of the matrix
+    product, a grouped 1x1 convolution would first have its large input reordered.
     """
     n, _, h, w = x.shape
     apart = x.reshape(n * groups, -1, h, w)

@@ -13,7 +13,7 @@ from rich.table import Table
 from service.console import downloads, failing, say, tracked
 from service.errors import ServiceError
 from service.loading import ensure_served, load_pair
-from service.settings import Settings
+from service.settings import WHOLE_IMAGE, Settings
 
 app = typer.Typer()
 
@@ -101,6 +101,8 @@ def evaluate(
         settings = _settings(
             models=model, height=height, detector=detector, flip=flip, scales=scales, dark=dark
         )
+        if boxes == "true":  # nobody needs to be found
+            settings = settings.model_copy(update={"detector": WHOLE_IMAGE})
         with downloads() as progress:
             loaded, finder = load_pair(settings, progress)
         if boxes is not None and not loaded.is_top_down:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from engines.catalog import Entry, catalog, find
 from engines.weights import Store, ensure, how_to_bring
-from service.console import downloads, failing
+from service.console import downloads, failing, say
 from service.loading import store
 from service.settings import Settings
 
@@ -69,22 +69,32 @@ def bring(
     name: _Name,
     file: Annotated[Path, typer.Argument(help="The authors' checkpoint, or an ONNX file.")],
 ) -> None:
-    """Bring a model's weights: a checkpoint (needs posewire[torch]), or a graph ready to run."""
+    """Bring a model's weights: the authors' checkpoint (needs PyTorch), or an ONNX file."""
     from engines.importing import bring as import_file  # noqa: PLC0415 - the rest needs no engine
 
     with failing():
+        if file.suffix != ".onnx":
+            say("a checkpoint takes up to a minute, or longer on a busy machine")
         for path in import_file(find(name), file, store(Settings())):
             typer.echo(f"{name} has {path}")
 
 
 @app.command()
-def build(name: _Name) -> None:
-    """Make a model's graphs anew from the checkpoint that was imported (needs posewire[torch])."""
+def build(
+    name: _Name,
+    deform_conv: Annotated[
+        bool,
+        typer.Option(
+            "--deform-conv", help="DEKR with ONNX's DeformConv, beside the graph for OpenVINO."
+        ),
+    ] = False,
+) -> None:
+    """Make a model's graphs anew from the checkpoint that was imported (needs PyTorch)."""
     with failing():
         from engines.build import build as build_graphs  # noqa: PLC0415 - needs torch
 
         entry, kept = find(name), store(Settings())
-        for path in build_graphs(entry, kept.checkpoint(entry), kept):
+        for path in build_graphs(entry, kept.checkpoint(entry), kept, deform_conv=deform_conv):
             typer.echo(f"{name} has {path}")
 
 

@@ -93,6 +93,13 @@ def test_a_model_that_is_published_ready_to_run_is_not_built(tmp_path: Path) -> 
         build(entry, tmp_path / "checkpoint.pth", Store(tmp_path))
 
 
+def test_only_dekr_has_deformable_convolutions_to_export(tmp_path: Path) -> None:
+    checkpoint, store = tmp_path / "checkpoint.pth", Store(tmp_path / "cache")
+    torch.save(LightweightOpenPose(1).state_dict(), checkpoint)
+    with pytest.raises(ValueError, match="no deformable convolutions"):
+        build(find("lightweight-openpose"), checkpoint, store, deform_conv=True)
+
+
 def test_a_checkpoint_that_does_not_fit_leaves_no_graph(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.pth"
     torch.save({"state_dict": {"weight": torch.zeros(1)}}, checkpoint)

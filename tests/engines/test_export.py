@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -12,17 +13,26 @@ pytest.importorskip("onnxscript", reason="torch exports with onnxscript, which i
 import onnx
 import openvino
 import torch
-from torch import nn
+from onnx.reference import ReferenceEvaluator
+from torch import Tensor, nn
 
-from engines.export import export
+from engines.export import export, export_arrays
+from engines.networks import hrnet_trunk
+from engines.networks.deform_conv import deform_conv2d
+from engines.networks.dekr import Dekr
+from engines.networks.dekr_fused import FusedDekr, fuse
 from engines.networks.lightweight_openpose import LightweightOpenPose
 
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]
+AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
 
 def random_network() -> LightweightOpenPose:
     torch.manual_seed(0)
-    network = LightweightOpenPose(1)
+    return random_norms(LightweightOpenPose(1))
+
+
+def random_norms(network: AnyNetwork) -> AnyNetwork:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.get_buffer("running_mean").uniform_(-0.1, 0.1)
@@ -68,12 +78,15 @@ def test_the_graph_agrees_with_torch_whatever_the_shape(
 ) -> None:
     image = pixels(*shape, 3)
 
-    ours = on_openvino(graph)(image)
+    assert_agree(on_openvino(graph)(image), random_network(), (image - 128.0) / 256)
 
-    normalised = (torch.from_numpy(image).permute(0, 3, 1, 2).float() - 128) / 256
+
+def assert_agree(ours: dict[str, np.ndarray], network: nn.Module, normalised: np.ndarray) -> None:
+    """Outputs of a graph and of the torch network that takes (N, H, W, 3) like this."""
+    given = torch.from_numpy(normalised.astype(np.float32)).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        expected = random_network()(normalised)._asdict()
-    assert ours.keys() == {"heatmaps", "pafs"}
+        expected = network(given)._asdict()
+    assert ours.keys() == expected.keys()
     for name, theirs in expected.items():
         error = np.abs(ours[name] - theirs.numpy()).max()
         assert error <= 1e-3 * np.abs(theirs.numpy()).max()
@@ -145,3 +158,106 @@ def test_an_export_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     )  # and a warning would fail this test, as it would any
 
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture(scope="module")
+def dekr() -> FusedDekr:
+    """A small one, for the time an export takes."""
+    torch.manual_seed(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hrnet_trunk, "_MODULES", (1, 1, 1))
+        patch.setattr(hrnet_trunk, "_BLOCKS", 1)
+        return fuse(random_norms(Dekr(8, 3)))
+
+
+def export_dekr(network: FusedDekr, path: Path, deform_conv: bool) -> onnx.ModelProto:
+    export(
+        network,
+        path,
+        mean=[128] * 3,
+        scale=[64] * 3,
+        outputs=["heatmaps", "offsets"],
+        multiple=64,
+        deform_conv=deform_conv,
+    )
+    graph = onnx.load(path)
+    onnx.checker.check_model(graph, full_check=True)
+    return graph
+
+
+def test_deformable_convolutions_are_made_of_grid_samples_of_opset_18(
+    dekr: FusedDekr, tmp_path: Path
+) -> None:
+    path = tmp_path / "dekr.onnx"
+
+    graph = export_dekr(dekr, path, deform_conv=False)
+
+    kinds = [node.op_type for node in graph.graph.node]
+    assert graph.opset_import[0].version == 18
+    assert kinds.count("GridSample") == 2
+    assert "DeformConv" not in kinds
+    run = on_openvino(path)
+    for shape in [(1, 64, 64), (3, 128, 64), (2, 64, 192)]:
+        image = pixels(*shape, 3)
+        assert_agree(run(image), dekr, (image - 128.0) / 64)
+
+
+def test_deformable_convolutions_are_one_operator_each_where_asked_for(
+    dekr: FusedDekr, tmp_path: Path
+) -> None:
+    graph = export_dekr(dekr, tmp_path / "dekr.onnx", deform_conv=True)
+
+    kinds = [node.op_type for node in graph.graph.node]
+    assert graph.opset_import[0].version == 19
+    assert kinds.count("DeformConv") == 2
+    assert "GridSample" not in kinds
+
+
+class Adapting(nn.Module):
+    """A deformable convolution of two groups, whose offsets are uneven and reach over borders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.features = nn.Conv2d(3, 2, 1)
+        self.offsets = nn.Conv2d(3, 36, 1)
+        self.weight = nn.Parameter(torch.randn(2, 1, 3, 3))
+        self.bias = nn.Parameter(torch.randn(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return deform_conv2d(self.features(x), self.offsets(x), self.weight, self.bias, groups=2)
+
+
+def test_the_operator_says_what_torch_does(tmp_path: Path) -> None:
+    network, path, image = Adapting(), tmp_path / "adapting.onnx", pixels(1, 4, 5, 3)
+    export(network, path, mean=[128] * 3, scale=[32] * 3, outputs=["made"], deform_conv=True)
+
+    (made,) = ReferenceEvaluator(str(path)).run(None, {"image": image})
+
+    with torch.inference_mode():
+        expected = network((torch.from_numpy(image).permute(0, 3, 1, 2).float() - 128) / 32)
+    np.testing.assert_allclose(made, expected.numpy(), rtol=1e-4, atol=1e-4)
+
+
+class Sums(nn.Module):
+    """Takes arrays of its own shape and gives two."""
+
+    def forward(self, grid: Tensor) -> tuple[Tensor, Tensor]:
+        return grid.softmax(dim=2), grid.flatten(1).sum(dim=1)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_network_that_takes_no_picture_is_given_its_arrays(batch: int, tmp_path: Path) -> None:
+    path = tmp_path / "made" / "sums.onnx"
+    export_arrays(Sums(), path, shape=(5, 3, 2), outputs=["softmax", "sum"])
+    arrays = np.random.default_rng(0).standard_normal((batch, 5, 3, 2), dtype=np.float32)
+
+    made = on_openvino(path)(arrays)
+
+    (given,) = openvino.Core().read_model(path).inputs
+    assert given.any_name == "input"
+    assert given.element_type == openvino.Type.f32
+    assert str(given.partial_shape) == "[?,5,3,2]"
+    softmax, total = Sums()(torch.from_numpy(arrays))
+    np.testing.assert_allclose(made["softmax"], softmax, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(made["sum"], total, rtol=1e-4, atol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -10,12 +11,12 @@ import pytest
 
 from engines.catalog import UnknownModelError
 from engines.geometry import Pixels
-from engines.model import Model, load, run
+from engines.model import Model, drive, engines_of, load, run
 from engines.options import Options
 from engines.people import People
 from engines.weights import Store, WeightsError
 
-NAME = "lightweight-openpose-int8"
+NAME, POSES, DETECTOR = "lightweight-openpose-int8", "pp-tinypose-256x192", "yolox-nano"
 
 # Where they are seen in the photograph, in pixels; her right is on the picture's left.
 FACE = {
@@ -28,13 +29,29 @@ FACE = {
 
 
 @pytest.fixture(scope="module")
+def poses(store: Store) -> Iterator[Model]:
+    """A model that needs boxes."""
+    loaded = load(POSES, store)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def detector(store: Store) -> Iterator[Model]:
+    loaded = load(DETECTOR, store)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
 def photograph(astronaut: bytes) -> Pixels:
     decoded = cv2.imdecode(np.frombuffer(astronaut, np.uint8), cv2.IMREAD_COLOR)
     return np.asarray(decoded, np.uint8)
 
 
-def keypoint(model: Model, people: People, name: str) -> list[float]:
-    point: list[float] = people.keypoints[0, model.entry.skeleton.keypoints.index(name)].tolist()
+def keypoint(model: Model, people: People, name: str, person: int = 0) -> list[float]:
+    index = model.entry.skeleton.keypoints.index(name)
+    point: list[float] = people.keypoints[person, index].tolist()
     return point
 
 
@@ -100,3 +117,131 @@ def test_an_unknown_name_is_refused_before_anything_is_fetched(tmp_path: Path) -
 def test_a_model_whose_graph_is_not_built_says_how(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="posewire import lightweight-openpose FILE"):
         load("lightweight-openpose", Store(tmp_path))
+
+
+HER = (12, 20, 358, 487)  # her box
+
+
+def assert_face(poses: Model, people: People, person: int = 0) -> None:
+    for name, place in FACE.items():
+        x, y, score = keypoint(poses, people, name, person)
+        assert (x, y) == pytest.approx(place, abs=10), name
+        assert score > 0.5
+
+
+def test_only_a_model_that_needs_boxes_is_top_down(
+    model: Model, poses: Model, detector: Model
+) -> None:
+    assert [one.is_top_down for one in (model, poses, detector)] == [False, True, False]
+
+
+def test_a_top_down_model_sees_people_in_boxes_in_their_order(
+    poses: Model, photograph: Pixels
+) -> None:
+    boxes = [(400, 0, 100, 100), HER, (2000, 0, 9, 9), (60, 40, 300, 460)]
+    people = run(poses, photograph, People.at(boxes))
+    assert people.boxes.tolist() == [list(map(float, box)) for box in boxes]
+    assert people.keypoints.shape == (4, 17, 3)
+    assert people.scores[1] > 0.4
+    assert people.scores[3] > 0.4
+    assert people.scores[2] == 0
+    assert not people.keypoints[2].any()
+    assert_face(
+        poses, People.at(boxes[:1]) if not len(people) else run(poses, photograph, People.at([HER]))
+    )
+
+
+def test_boxes_for_nobody_are_answered_with_nobody(poses: Model, photograph: Pixels) -> None:
+    people = run(poses, photograph, People.at([]))
+    assert (people.keypoints.shape, people.boxes.shape) == ((0, 17, 3), (0, 4))
+
+
+def test_without_boxes_the_whole_image_is_one_person(poses: Model, photograph: Pixels) -> None:
+    people = run(poses, photograph)
+    assert people.boxes.tolist() == [[0, 0, 512, 512]]
+    assert_face(poses, people)
+
+
+def test_a_detector_finds_a_box_without_keypoints(detector: Model, photograph: Pixels) -> None:
+    people = run(detector, photograph)
+    assert people.keypoints.shape == (1, 0, 3)
+    assert people.boxes[0] == pytest.approx(HER, abs=15)
+    assert people.scores[0] > 0.8
+
+
+def test_a_detector_finds_people_for_a_top_down_model(
+    poses: Model, detector: Model, photograph: Pixels
+) -> None:
+    people = run(poses, photograph, detector)
+    assert people.boxes == pytest.approx(run(detector, photograph).boxes)
+    assert_face(poses, people)
+
+
+def test_a_bottom_up_model_finds_people_for_a_top_down_model(
+    model: Model, poses: Model, photograph: Pixels
+) -> None:
+    people = run(poses, photograph, model)
+    np.testing.assert_array_equal(people.boxes, run(model, photograph).body_boxes())
+    assert_face(poses, people)
+
+
+def test_the_flip_test_asks_twice_and_sees_the_same_face(
+    store: Store, poses: Model, photograph: Pixels
+) -> None:
+    both = load(POSES, store, Options(flip=True, dark=True))
+    found = People.at([HER, HER])
+    assert next(poses.steps(photograph, found)).inputs.shape == (2, 256, 192, 3)
+    assert next(both.steps(photograph, found)).inputs.shape == (4, 256, 192, 3)
+    assert_face(both, run(both, photograph, found))
+    both.close()
+
+
+@pytest.mark.parametrize("finder", ["detector", "model"])
+def test_where_nobody_is_found_only_the_detector_is_asked(
+    finder: str, poses: Model, request: pytest.FixtureRequest
+) -> None:
+    found: Model = request.getfixturevalue(finder)
+    steps = poses.steps(np.full((64, 64, 3), 128, np.uint8), found)
+    people = drive(steps, found.engines)
+    assert (len(people), people.keypoints.shape) == (0, (0, 17, 3))
+
+
+def test_the_engines_of_a_model_and_its_detector_are_told_apart(
+    model: Model, poses: Model, detector: Model
+) -> None:
+    assert engines_of(poses, None).keys() == {POSES}
+    assert engines_of(poses, detector).keys() == {POSES, DETECTOR}
+    assert engines_of(poses, model).keys() == {POSES, NAME}
+
+
+@pytest.mark.parametrize("name", [NAME, DETECTOR])
+def test_a_model_that_finds_people_takes_no_boxes(
+    name: str, model: Model, detector: Model, photograph: Pixels
+) -> None:
+    asked = {NAME: model, DETECTOR: detector}[name]
+    for found in (People.at([HER]), People.at([]), detector):
+        with pytest.raises(ValueError, match=f"{name} finds people by itself"):
+            run(asked, photograph, found)
+
+
+def test_a_top_down_model_finds_nobody_by_itself(poses: Model, photograph: Pixels) -> None:
+    with pytest.raises(ValueError, match=f"{POSES} needs boxes itself"):
+        run(poses, photograph, poses)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "refused"),
+    [
+        (NAME, Options(flip=True), "flip"),
+        (NAME, Options(height=256, dark=True, scales=(1, 2)), "dark, scales"),
+        (POSES, Options(height=512), "height"),
+        (POSES, Options(flip=True, scales=(0.5, 1)), "scales"),
+        (DETECTOR, Options(height=640, flip=True), "flip, height"),
+    ],
+)
+def test_an_option_that_a_model_does_not_take_is_refused_before_anything_is_fetched(
+    name: str, options: Options, refused: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"{name} does not take {refused}: leave it out"):
+        load(name, Store(tmp_path), options)
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from engines.people import Floats, People
 
@@ -71,3 +72,67 @@ def test_keypoints_and_boxes_stay_beside_their_scores() -> None:
     best = people().best(max_people=2)
     np.testing.assert_array_equal(best.keypoints, np.stack([TWO, ONE]))
     np.testing.assert_array_equal(best.boxes, people().boxes[:2])
+
+
+def in_boxes() -> People:
+    """Four people in the order in which somebody gave their boxes."""
+    boxes = np.array([[index, 0, 5, 9] for index in range(4)], np.float32)
+    scores = np.array([0.3, 0.9, 0.3, 0.6], np.float32)
+    keypoints = np.arange(4 * 2 * 3, dtype=np.float32).reshape(4, 2, 3)
+    return People(keypoints, scores, boxes)
+
+
+@pytest.mark.parametrize(
+    ("max_people", "min_score", "kept"),
+    [
+        (None, 0.0, [0, 1, 2, 3]),
+        (9, 0.0, [0, 1, 2, 3]),
+        (3, 0.0, [0, 1, 3]),  # of equals the first
+        (2, 0.0, [1, 3]),
+        (1, 0.0, [1]),
+        (2, 0.7, [1]),
+        (2, 0.95, []),
+        (None, 0.5, [1, 3]),
+    ],
+)
+def test_the_best_of_people_in_boxes_keep_their_order(
+    max_people: int | None, min_score: float, kept: list[int]
+) -> None:
+    people = in_boxes()
+    best = people.best(max_people, min_score)
+    np.testing.assert_array_equal(best.boxes, people.boxes[kept])
+    np.testing.assert_array_equal(best.scores, people.scores[kept])
+    np.testing.assert_array_equal(best.keypoints, people.keypoints[kept])
+
+
+def test_people_at_boxes_are_certain_and_have_no_keypoints() -> None:
+    people = People.at([(4, 3, 2, 1), (0, 0, 9.5, 7)])
+    assert people.boxes.tolist() == [[4, 3, 2, 1], [0, 0, 9.5, 7]]
+    assert people.scores.tolist() == [1, 1]
+    assert people.keypoints.shape == (2, 0, 3)
+    assert {people.keypoints.dtype, people.scores.dtype, people.boxes.dtype} == {
+        np.dtype(np.float32)
+    }
+
+
+def test_people_at_no_boxes_are_nobody() -> None:
+    for people in (People.at([]), People.at(np.zeros((0, 4), np.float32))):
+        assert len(people) == 0
+        assert (people.keypoints.shape, people.boxes.shape) == ((0, 0, 3), (0, 4))
+
+
+def test_a_bodys_box_reaches_beyond_its_keypoints_on_every_side() -> None:
+    keypoints = np.stack([person((10, 20, 1), (30, 60, 1)), person((-5, 0, 1), (5, 1, 1))])
+    people = People.of(keypoints, np.array([0.9, 0.8], np.float32))
+    bodies = people.body_boxes()
+    low, high = bodies[:, :2], bodies[:, :2] + bodies[:, 2:]
+    assert (low < people.boxes[:, :2]).all()
+    assert (high > people.boxes[:, :2] + people.boxes[:, 2:]).all()
+    assert (low + high) / 2 == pytest.approx(np.array([[20, 40], [0, 0.5]]), abs=1e-5)
+    assert bodies[:, 2:] == pytest.approx(np.array([[24, 44], [12, 1.1]]), rel=1e-6)
+    assert bodies.dtype == np.float32
+
+
+def test_a_person_of_one_keypoint_has_an_empty_body() -> None:
+    assert people().body_boxes()[0].tolist() == [1, 1, 0, 0]
+    assert NOBODY.body_boxes().shape == (0, 4)

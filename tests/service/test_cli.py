@@ -6,59 +6,17 @@ import json
 import os
 import subprocess
 import sysconfig
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from engines.catalog import catalog
 from engines.weights import Store
-from service.cli import app
 from service.settings import Settings
-from tests.service.pictures import encode, picture
+from tests.service.command import Posewire, assert_one_line
 
 NAME = "lightweight-openpose-int8"
-Posewire = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An environment without settings, in an empty folder."""
-    for name in [name for name in os.environ if name.upper().startswith("POSEWIRE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def posewire(store: Store) -> Posewire:
-    """The command in this process, with the tests' own weights and the given settings."""
-    place = {"POSEWIRE_CACHE": str(store.cache), "POSEWIRE_MIRROR": str(store.mirror)}
-
-    def run(*arguments: str | Path, **settings: str) -> Result:
-        return CliRunner().invoke(app, list(map(str, arguments)), env=place | settings)
-
-    return run
-
-
-@pytest.fixture
-def photographs(tmp_path: Path, astronaut: bytes) -> Path:
-    """A folder with a photograph of a person, a picture of nobody, and a broken file."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    (folder / "astronaut.jpg").write_bytes(astronaut)
-    (folder / "broken.jpg").write_bytes(astronaut[:5000])
-    (folder / "nobody.png").write_bytes(encode(picture(), "PNG"))
-    return folder
-
-
-def assert_one_line(result: Result, status: int, *parts: str | Path) -> None:
-    """What a user can mend is one line on standard error, and nothing on standard output."""
-    assert (result.exit_code, result.stdout) == (status, ""), result.output
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("posewire: ")
-    for part in parts:
-        assert str(part) in line
+pytestmark = pytest.mark.usefixtures("bare")
 
 
 def test_pull_fetches_a_model_into_the_cache(posewire: Posewire, tmp_path: Path) -> None:
@@ -124,52 +82,6 @@ def test_two_pulls_at_once_both_succeed(store: Store, tmp_path: Path) -> None:
     assert Store(tmp_path).ready(catalog()[NAME])
 
 
-def test_predict_draws_every_picture_of_a_folder_and_reports_the_broken_one(
-    posewire: Posewire, photographs: Path, tmp_path: Path
-) -> None:
-    result = posewire("predict", photographs, "--out", tmp_path / "drawn", "--height", "256")
-    assert result.exit_code == 1
-    first, second = result.stdout.splitlines()
-    assert first.startswith(f"{photographs / 'astronaut.jpg'}: 1 person, drawn in ")
-    assert second.startswith(f"{photographs / 'nobody.png'}: 0 people, drawn in ")
-    (error,) = result.stderr.splitlines()
-    assert error.startswith(f"posewire: {photographs / 'broken.jpg'}: ")
-    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"astronaut.jpg", "nobody.jpg"}
-
-
-def test_predict_prints_a_line_of_json_for_each_picture(
-    posewire: Posewire, photographs: Path, tmp_path: Path
-) -> None:
-    files = [photographs / name for name in ("nobody.png", "absent.jpg", "astronaut.jpg")]
-    result = posewire("predict", *files, "--json", "--height", "256")
-    assert result.exit_code == 1
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [one["path"] for one in told] == [str(files[0]), str(files[2])]
-    assert [len(one["people"]) for one in told] == [0, 1]
-    assert "absent.jpg" in result.stderr
-    assert not (tmp_path / "poses").exists()
-
-
-def test_predict_of_good_pictures_exits_well_and_draws_in_poses(
-    posewire: Posewire, photographs: Path, tmp_path: Path
-) -> None:
-    result = posewire("predict", photographs / "nobody.png")
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert (tmp_path / "poses" / "nobody.jpg").is_file()
-
-
-def test_predict_of_a_folder_without_pictures_says_so(posewire: Posewire, tmp_path: Path) -> None:
-    result = posewire("predict", tmp_path)
-    assert result.exit_code != 0
-    assert str(tmp_path) in result.stderr
-
-
-def test_predict_keeps_to_the_settings(posewire: Posewire, photographs: Path) -> None:
-    file = photographs / "nobody.png"
-    assert_one_line(posewire("predict", file, "--json", POSEWIRE_MAX_BYTES="99"), 1, file, "99")
-    assert_one_line(posewire("predict", file, POSEWIRE_HEIGHT="3"), 2, "POSEWIRE_HEIGHT")
-
-
 def test_models_lists_every_model_with_its_licence(posewire: Posewire) -> None:
     result = posewire("models", COLUMNS="200")
     assert result.exit_code == 0
@@ -211,43 +123,6 @@ def test_a_wrong_setting_is_named(command: str, posewire: Posewire) -> None:
     unknown = posewire(command, "--htpp-port", "80")
     assert unknown.exit_code == 2
     assert "--htpp-port" in unknown.stderr
-
-
-def annotated(folder: Path, file_name: str) -> tuple[str | Path, ...]:
-    """Options of `eval` for one picture with a nose."""
-    person = dict.fromkeys(("id", "image_id", "category_id", "num_keypoints"), 1)
-    place = {"bbox": [0, 0, 300, 300], "keypoints": [223, 124, 2, *[0] * 48]}
-    truth = {
-        "images": [{"id": 1, "file_name": file_name}],
-        "categories": [{"id": 1, "name": "person"}],
-        "annotations": [{**person, **place, "iscrowd": 0, "area": 90_000}],
-    }
-    (folder / "annotations.json").write_text(json.dumps(truth), "utf-8")
-    return ("--annotations", folder / "annotations.json", "--images", folder)
-
-
-def test_eval_prints_its_figures(posewire: Posewire, photographs: Path) -> None:
-    command = ("eval", *annotated(photographs, "astronaut.jpg"), "--height", "256")
-    result = posewire(*command, "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
-    figures = json.loads(result.stdout)
-    assert {"AP", "AP50", "AP75", "APM", "APL", "AR", "images"} <= figures.keys()
-    assert (figures["model"], figures["height"], figures["images"]) == (NAME, 256, 1)
-    assert figures["AP50"] == 1
-    assert "AP50     1" in posewire(*command).stdout
-
-
-def test_eval_names_what_is_wrong(posewire: Posewire, photographs: Path) -> None:
-    given = annotated(photographs, "absent.jpg")
-    assert_one_line(posewire("eval", *given), 2, "absent.jpg")
-    assert_one_line(posewire("eval", *given, "--boxes", "true"), 2, "--boxes")
-    nothing = ("--annotations", photographs / "broken.jpg", "--images", photographs)
-    assert_one_line(posewire("eval", *nothing), 2, "broken.jpg", "COCO")
-
-
-def test_eval_names_a_broken_picture(posewire: Posewire, photographs: Path) -> None:
-    given = annotated(photographs, "broken.jpg")
-    assert_one_line(posewire("eval", *given), 2, "broken.jpg")
 
 
 def test_no_command_shows_the_commands(posewire: Posewire) -> None:

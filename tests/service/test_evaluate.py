@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engines.model import Model
+from engines.model import Model, load
+from engines.options import Options
+from engines.weights import Store
 from service.evaluate import evaluate
+from tests.service.lights import BOXES, PICTURE, POSES, Box, Eyes, detecting, seeing
 from tests.service.pictures import encode, picture
 from tests.shared import shared
 
@@ -127,3 +130,92 @@ def test_a_missing_file_is_named(model: Model, tmp_path: Path) -> None:
     (tmp_path / "a.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"a\.png"):
         evaluate(model, path, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def poses(store: Store) -> Iterator[Model]:
+    loaded = load(POSES, store)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def in_true_boxes(poses: Model) -> dict[str, float]:
+    """Figures of a top-down model with annotated boxes."""
+    annotations = shared("coco-mini/person_keypoints_val2017.json")
+    return evaluate(poses, annotations, shared("coco-mini/images"), true_boxes=True)
+
+
+def test_a_top_down_model_is_as_good_as_its_authors_decoding(
+    in_true_boxes: dict[str, float],
+) -> None:
+    assert in_true_boxes["AP"] >= 0.63
+    assert (in_true_boxes["images"], in_true_boxes["people"]) == (65, 66)
+
+
+def test_a_detectors_boxes_are_almost_as_good_as_true_ones(poses: Model, store: Store) -> None:
+    detector = load("yolox-nano", store)
+    annotations = shared("coco-mini/person_keypoints_val2017.json")
+    figures = evaluate(poses, annotations, shared("coco-mini/images"), detector=detector)
+    detector.close()
+    assert figures["AP"] >= 0.61
+    assert figures["people"] > 66
+
+
+def test_the_flip_test_makes_it_no_worse(store: Store, in_true_boxes: dict[str, float]) -> None:
+    flipping = load(POSES, store, Options(flip=True))
+    annotations = shared("coco-mini/person_keypoints_val2017.json")
+    figures = evaluate(flipping, annotations, shared("coco-mini/images"), true_boxes=True)
+    flipping.close()
+    assert figures["AP"] >= in_true_boxes["AP"]
+
+
+def lit(box: Box, **changed: Any) -> dict[str, Any]:
+    """Somebody in one of the lights, where the eyes see all keypoints: in the middle."""
+    x, y, width, height = box
+    keypoints = [x + width / 2, y + height / 2, 2] * 17
+    area = {"bbox": list(box), "area": width * height, "keypoints": keypoints}
+    return {**annotated([(1, 1, 2)] * 17, 1), **area, "id": BOXES.index(box) + 1, **changed}
+
+
+def look(folder: Path, *people: dict[str, Any], **how: Any) -> tuple[dict[str, float], Eyes]:
+    """Figures of eyes that look at the lights, of which these are annotated."""
+    eyes = Eyes(64)
+    path = write(folder, coco(*people, images=[{"id": 1, "file_name": "lights.png"}]))
+    (folder / "lights.png").write_bytes(PICTURE)
+    return evaluate(seeing(eyes), path, folder, **how), eyes
+
+
+def test_true_boxes_are_those_of_people_with_keypoints(tmp_path: Path) -> None:
+    crowd = lit(BOXES[2], iscrowd=1)
+    unseen = lit(BOXES[3], keypoints=[0] * 51, num_keypoints=0)
+    figures, eyes = look(tmp_path, lit(BOXES[0]), lit(BOXES[1]), crowd, unseen, true_boxes=True)
+    assert (figures["people"], eyes.batches) == (2, [2])
+    assert figures["AR50"] == 1
+
+
+def test_true_boxes_of_a_picture_without_people_are_none(tmp_path: Path) -> None:
+    figures, eyes = look(tmp_path, lit(BOXES[0], image_id=2), true_boxes=True)
+    assert (figures["people"], eyes.batches) == (0, [])
+
+
+def test_a_detectors_boxes_take_the_place_of_the_annotated_ones(tmp_path: Path) -> None:
+    figures, eyes = look(tmp_path, lit(BOXES[0]), detector=detecting(*BOXES[1:]))
+    assert (figures["people"], eyes.batches) == (3, [3])
+    assert figures["AP"] == 0
+
+
+def test_true_boxes_go_before_a_detector(tmp_path: Path) -> None:
+    detector = detecting(*BOXES[1:])
+    figures, _ = look(tmp_path, lit(BOXES[0]), detector=detector, true_boxes=True)
+    assert (figures["people"], figures["AP"]) == (1, 1)
+
+
+def test_without_a_detector_the_whole_image_is_looked_at(tmp_path: Path) -> None:
+    figures, eyes = look(tmp_path, lit(BOXES[0]))
+    assert (figures["people"], eyes.batches) == (1, [1])
+
+
+def test_true_boxes_are_nothing_for_a_model_that_finds_people(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="finds people by itself"):
+        evaluate(model, write(tmp_path, coco(UNSEEN)), tmp_path, true_boxes=True)

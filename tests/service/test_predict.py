@@ -17,6 +17,7 @@ from service.errors import BadImageError, ImageTooLargeError
 from service.pictures import pictures
 from service.predict import Predictor
 from service.settings import Settings
+from tests.service.lights import BOXES, PICTURE, SCORES, WHOLE, Eyes, detecting, seeing
 from tests.service.pictures import encode, picture
 
 
@@ -28,9 +29,19 @@ def photograph(tmp_path_factory: pytest.TempPathFactory, astronaut: bytes) -> Pa
 
 
 def predictor(
-    model: Model, out: Path | None = None, min_score: float = 0.0, max_bytes: int = 2**20
+    model: Model,
+    out: Path | None = None,
+    min_score: float = 0.0,
+    max_bytes: int = 2**20,
+    detector: Model | None = None,
 ) -> Predictor:
-    return Predictor(model, Settings(max_bytes=max_bytes), out, min_score)
+    return Predictor(model, Settings(max_bytes=max_bytes), out, min_score, detector=detector)
+
+
+@pytest.fixture
+def lights(tmp_path: Path) -> Path:
+    (tmp_path / "lights.png").write_bytes(PICTURE)
+    return tmp_path / "lights.png"
 
 
 def test_a_folder_stands_for_the_pictures_in_it(tmp_path: Path) -> None:
@@ -131,3 +142,39 @@ def test_what_is_no_picture_is_an_error_of_its_own(model: Model, tmp_path: Path)
 def test_the_limits_are_those_of_the_settings(model: Model, photograph: Path) -> None:
     with pytest.raises(ImageTooLargeError):
         predictor(model, max_bytes=1000).predict(photograph)
+
+
+def test_a_detector_finds_people_for_a_top_down_model(lights: Path) -> None:
+    done = predictor(seeing(Eyes()), detector=detecting(*BOXES[:2])).predict(lights)
+    told = json.loads(done.as_json())
+    assert [tuple(person["box"]) for person in told["people"]] == [BOXES[1], BOXES[0]]
+    scores = [SCORES[1], SCORES[0]]
+    assert [person["score"] for person in told["people"]] == pytest.approx(scores, abs=1e-4)
+
+
+def test_without_a_detector_the_whole_image_is_one_person(lights: Path) -> None:
+    done = predictor(seeing(Eyes())).predict(lights)
+    assert done.as_text() == f"{lights}: 1 person"
+    assert done.estimate.people.boxes.tolist() == [list(WHOLE)]
+
+
+def test_people_that_a_detector_does_not_find_are_not_drawn(lights: Path, tmp_path: Path) -> None:
+    eyes = Eyes()
+    done = predictor(seeing(eyes), tmp_path / "out", detector=detecting()).predict(lights)
+    assert done.as_text().startswith(f"{lights}: 0 people, drawn in ")
+    assert eyes.batches == []
+
+
+def test_a_detectors_boxes_are_drawn_and_told(lights: Path, tmp_path: Path) -> None:
+    done = predictor(detecting(BOXES[0]), tmp_path / "out").predict(lights)
+    assert json.loads(done.as_json())["people"] == [
+        {"score": 1, "box": list(BOXES[0]), "keypoints": []}
+    ]
+    drawn, before = (cv2.imread(str(path)) for path in (done.drawn, lights))
+    assert drawn is not None
+    assert before is not None
+    changed = np.abs(drawn.astype(int) - before).max(axis=2) > 40
+    left, top, right, bottom = (int(side) for side in (10, 8, 26, 32))
+    assert changed[top, left:right].all()
+    assert changed[top:bottom, right].all()
+    assert not changed[:, 70:].any()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from engines.options import Options
 from service.settings import Settings
 
 NAMES = tuple(Settings.model_fields)
@@ -29,6 +30,8 @@ def test_the_defaults_serve_the_contracts_ports_and_limits() -> None:
     assert settings.mirror is None
     assert settings.cache.name == "posewire"
     assert settings.max_delay_ms == 0
+    assert settings.detector == "yolox-nano"
+    assert settings.options == Options()
 
 
 def test_a_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +44,36 @@ def test_a_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert settings.cache == Path("somewhere/else")
     assert settings.height == 256
     assert settings.max_delay_ms == 2.5
+
+
+def test_options_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("FLIP", "true"), ("DARK", "1"), ("HEIGHT", "512"), ("SCALES", "2, .5,1")):
+        monkeypatch.setenv(f"POSEWIRE_{name}", value)
+    assert Settings().options == Options(512, flip=True, scales=(2, 0.5, 1), dark=True)
+
+
+@pytest.mark.parametrize("given", ["1", "1.0", " 1 ", "1,"])
+def test_the_pictures_own_size_alone_is_no_option(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSEWIRE_SCALES", given)
+    assert Settings().options.chosen() == set()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("", ",", "2", "0.5,2", "0.75,1", "1,1.3", "0,1", "-1,1", "1,4.5", "1,1e9"),
+        *("nan,1", "inf,1", "1,two", "1;2", "[1,2]", "1 2"),
+    ],
+)
+def test_scales_are_halves_with_1_among_them(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError, match="scales"):
+        Settings.from_flags([f"--scales={wrong}"])
+    monkeypatch.setenv("POSEWIRE_SCALES", wrong)
+    with pytest.raises(ValidationError) as failed:
+        Settings()
+    assert {problem["loc"][0] for problem in failed.value.errors()} == {"scales"}
 
 
 def test_a_flag_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +117,9 @@ def test_every_setting_has_a_flag(name: str) -> None:
         ("max_delay_ms", "-1"),
         ("max_images", "0"),
         ("max_bytes", "16MB"),
+        ("max_boxes", "0"),
+        ("flip", "sometimes"),
+        ("dark", "2"),
         ("timeout", "0"),
         ("grace", "soon"),
     ],
@@ -133,6 +169,10 @@ def test_a_process_with_the_environment_of_settings_has_the_same(
     settings = Settings(
         models=("one", "two"),
         height=256,
+        flip=True,
+        scales=(0.5, 1, 2),
+        detector="three",
+        max_boxes=7,
         cache=Path("a folder") / "x",
         mirror="http://127.0.0.1/weights",
         http_port=0,
