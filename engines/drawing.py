@@ -25,8 +25,8 @@ def draw(image: Pixels, people: People, skeleton: Skeleton) -> Pixels:
     size = max(1, round(min(image.shape[:2]) / 160))
     if not skeleton.keypoints:
         for box in people.boxes:
-            corners = np.rint([box[:2], box[:2] + box[2:]]).astype(int).tolist()
-            cv2.rectangle(drawn, *corners, _BOX, size, cv2.LINE_AA)
+            first, last = np.rint([box[:2], box[:2] + box[2:]]).astype(int).tolist()
+            cv2.rectangle(drawn, first, last, _BOX, size, cv2.LINE_AA)
     colours = _rainbow(len(skeleton.keypoints))
     for person in people.keypoints:
         points = [(round(float(x)), round(float(y))) for x, y in person[:, :2]]

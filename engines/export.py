@@ -65,8 +65,8 @@ def export(
             other results in TensorRT 10.13.
 
     Raises:
-        ValueError: `mean` or `scale` is not of three channels, or `outputs` not of as many
-            names as the network has outputs.
+        ValueError: `mean` or `scale` is not of three channels, `outputs` not of as many names
+            as the network has outputs, or the network takes one size of input only.
     """
     if len(mean) != 3 or len(scale) != 3:
         raise ValueError("mean and scale need three values each, one a channel")
@@ -131,6 +131,13 @@ def _write(
     made = len(program.model.graph.outputs)
     if made != len(outputs):
         raise ValueError(f"the network has {made} outputs, but {len(outputs)} are named")
+    (taken,) = program.model.graph.inputs
+    sizes = list(taken.shape or ())
+    if fixed := [side for side in given.free if isinstance(sizes[side], int)]:
+        raise ValueError(
+            f"the network takes input of one size only in dimensions {fixed}: its forward makes "
+            "a number of them, as len() or int() do"
+        )
     for node in program.model.graph:
         node.metadata_props.clear()  # stack traces, with the paths of this machine
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,11 @@ class Model:
             ValueError: `found` does not go with this model.
         """
         if isinstance(self.system, TopDown):
-            return _top_down(self.system, image, found)
+            if isinstance(found, Model):
+                return _detected(self.system, image, found)
+            height, width = image.shape[:2]
+            people = People.at([(0, 0, width, height)]) if found is None else found
+            return self.system.steps(image, people, keep_all=True)
         if found is not None:
             raise ValueError(f"{self.entry.name} finds people by itself: give it no boxes")
         return self.system.steps(image)
@@ -129,13 +133,11 @@ def drive(steps: Steps, engines: Mapping[str, Engine]) -> People:
         return people
 
 
-def _top_down(system: TopDown, image: Pixels, found: People | Model | None) -> Steps:
-    if isinstance(found, Model):
-        people = yield from found.detect(image)
-        return (yield from system.steps(image, people))
-    height, width = image.shape[:2]
-    people = People.at([(0, 0, width, height)]) if found is None else found
-    return (yield from system.steps(image, people, keep_all=True))
+def _detected(system: TopDown, image: Pixels, detector: Model) -> Steps:
+    people = yield from detector.detect(image)
+    steps = system.steps(image, people)
+    del image  # a large photograph is not kept while its crops wait for the engine
+    return (yield from steps)
 
 
 def _bodies(system: BottomUp, image: Pixels) -> Steps:

@@ -40,10 +40,10 @@ def check_boxes(boxes: Sequence[Sequence[float]], most: int) -> Floats:
     """
     if len(boxes) > most:
         raise BadParameterError(f"{len(boxes)} boxes are too many: give at most {most}.")
-    array = np.asarray(boxes, np.float64)
+    array = np.asarray(boxes, np.float64).clip(-2 * _LARGEST, 2 * _LARGEST).astype(np.float32)
     if not (np.abs(array) <= _LARGEST).all() or not (array[:, 2:] > 0).all():
         raise BadParameterError(
             "A box has no size or is no place in a picture: give x, y, width and height in pixels, "
             "width and height above 0."
         )
-    return array.astype(np.float32)
+    return array

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -136,6 +135,14 @@ class Estimator:
         self._admission.check(0)
         return [one.model for one in self._models.values()]
 
+    def check(self, query: Query) -> None:
+        """Refuses a query for models that are not served, or do not go together.
+
+        Raises:
+            UnavailableError, UnknownModelError, BadParameterError
+        """
+        self._found(self.served(query.model).model, query)
+
     async def estimate(self, data: bytes, query: Query) -> Estimate:
         """The people in an encoded image.
 
@@ -235,12 +242,15 @@ class _Opened:
     asked: Infer | People
 
 
+_STAGES = ("decode", "prepare", "queue", "infer", "group")
+
+
 @dataclass(slots=True)
 class _Stopwatch:
     """Seconds by stage, since it was made."""
 
     began: float = field(default_factory=time.perf_counter)
-    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_STAGES, 0.0))
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:

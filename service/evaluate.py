@@ -18,6 +18,7 @@ from service.images import ImageLimits, decode
 
 # COCOeval's `stats`, https://cocodataset.org/#keypoints-eval
 _VALUES = 3 * 17  # x, y and visibility of each keypoint
+_BOX = 4  # x, y, width and height
 _STATS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
 
@@ -45,9 +46,14 @@ def evaluate(
         nothing to measure); the number of images, and of people found.
 
     Raises:
-        OSError: a file is missing. ValueError: the annotations are not COCO's keypoints,
-            or a picture cannot be decoded; names it.
+        OSError: a file is missing. ValueError: the annotations are not COCO's keypoints, the
+            model has not those, or a picture cannot be decoded; names it.
     """
+    if not model.entry.skeleton.coco:
+        raise ValueError(
+            f"{model.entry.name} has {model.entry.skeleton.name}, which lacks COCO's keypoints: "
+            "choose a model that has them"
+        )
     truth = _read(annotations)
     boxes = _boxes(truth) if true_boxes else {}
     results: list[dict[str, Any]] = []
@@ -82,7 +88,7 @@ def _read(annotations: Path) -> dict[str, Any]:
             truth["images"]
             and truth["categories"]
             and all({"id", "file_name"} <= picture.keys() for picture in truth["images"])
-            and all(len(person["keypoints"]) == _VALUES for person in truth["annotations"])
+            and all(_is_person(person) for person in truth["annotations"])
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _not_coco(annotations) from error
@@ -91,10 +97,18 @@ def _read(annotations: Path) -> dict[str, Any]:
     return dict(truth)
 
 
+def _is_person(annotation: dict[str, Any]) -> bool:
+    return (
+        {"id", "image_id", "area"} <= annotation.keys()
+        and len(annotation["keypoints"]) == _VALUES
+        and len(annotation["bbox"]) == _BOX
+    )
+
+
 def _not_coco(annotations: Path) -> ValueError:
     return ValueError(
         f"{annotations} is not a COCO person keypoints file; it needs images (id, file_name), "
-        f"categories, and annotations with {_VALUES} keypoint values"
+        f"categories, and annotations (id, image_id, area, bbox) with {_VALUES} keypoint values"
     )
 
 

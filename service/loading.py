@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engines.catalog import find
+from engines.catalog import UnknownModelError, find
 from engines.model import Model, load
 from engines.options import Options
 from engines.systems import SYSTEMS, TOP_DOWN
@@ -20,17 +20,26 @@ def served_names(settings: Settings) -> list[str]:
         ValueError: an option that none of the models takes.
     """
     names = list(dict.fromkeys(settings.models))
-    systems = {find(name).system for name in names}
-    taken = {option for system in systems for option in SYSTEMS[system].takes}
+    if any(find(name).system == TOP_DOWN for name in names):
+        names += [name for name in _detectors(settings) if name not in names]
+    taken = {option for name in names for option in SYSTEMS[find(name).system].takes}
     if refused := settings.options.chosen() - taken:
         listed = ", ".join(f"POSEWIRE_{name.upper()} (--{name})" for name in sorted(refused))
-        raise ValueError(f"{listed}: {', '.join(names)} takes no such option; leave it out")
-    if TOP_DOWN in systems and settings.detector != WHOLE_IMAGE:
-        if find(settings.detector).system == TOP_DOWN:
-            raise ValueError(f"POSEWIRE_DETECTOR: {settings.detector} needs boxes itself")
-        if settings.detector not in names:
-            names.append(settings.detector)
+        raise ValueError(f"{listed}: no such option of {', '.join(names)}; leave it out")
     return names
+
+
+def _detectors(settings: Settings) -> list[str]:
+    """The model that finds people by default, if that is one."""
+    if settings.detector == WHOLE_IMAGE:
+        return []
+    try:
+        entry = find(settings.detector)
+    except UnknownModelError as error:
+        raise UnknownModelError(f"POSEWIRE_DETECTOR: {error}") from None
+    if entry.system == TOP_DOWN:
+        raise ValueError(f"POSEWIRE_DETECTOR: {settings.detector} needs boxes itself")
+    return [settings.detector]
 
 
 def load_model(name: str, settings: Settings, progress: Progress | None = None) -> Model:

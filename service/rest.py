@@ -124,8 +124,8 @@ class Rest:
     ) -> T:
         """What `answer` makes of the images in a request; counts it, and minds its deadline."""
         with self._metrics.request("http", self._estimator.label(query.model)):
-            self._estimator.served(query.model)  # refuses before the body is read
             asked = self._query(request, query)
+            self._estimator.check(asked)  # refuses before the body is read
             try:
                 async with asyncio.timeout_at(asked.deadline):
                     upload = await read_upload(request, self._settings)

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
         cli_kebab_case=True,
         cli_hide_none_type=True,
         cli_avoid_json=True,
+        cli_implicit_flags=True,
     )
 
     models: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from service.batching import BatchQueue, Entry
 from service.errors import DeadlineError, InternalError, UnavailableError
 
 log = logging.getLogger("posewire")
+
+_PIECES_AHEAD = 2  # of one caller's inputs: the engine never waits for the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +80,37 @@ class Worker:
     async def infer(self, inputs: Batch, deadline: float) -> Answer:
         """Maps of N inputs, such as (N, h, w, 3) uint8 pictures; N is at least 1.
 
-        More than a batch of them wait in pieces, so that a crowd keeps nobody waiting for long.
-        `deadline` is of `time.monotonic`.
+        `deadline` is of `time.monotonic`. More inputs than a batch holds wait in pieces, a few at
+        a time, so that a crowd takes turns with other callers.
 
         Raises:
             DeadlineError, UnavailableError, InternalError
         """
         most = self._engine.max_batch
-        pieces = [self._put(inputs[at : at + most], deadline) for at in range(0, len(inputs), most)]
-        if len(pieces) == 1:
-            return await pieces[0]
+        if len(inputs) <= most:
+            return await self._put(inputs, deadline)
+        began = time.monotonic()
+        pieces = (inputs[at : at + most] for at in range(0, len(inputs), most))
+        answers = await self._in_turns(pieces, deadline)
+        parts, queued = [answer.maps for answer in answers], answers[0].queued
+        maps = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return Answer(maps, queued, time.monotonic() - began - queued)
+
+    async def _in_turns(self, pieces: Iterable[Batch], deadline: float) -> list[Answer]:
+        answers: list[Answer] = []
+        waiting: deque[asyncio.Future[Answer]] = deque()
         try:
-            return _joined(await asyncio.gather(*pieces))
-        finally:
             for piece in pieces:
-                piece.cancel()  # what still waits when another piece has failed
+                if len(waiting) == _PIECES_AHEAD:
+                    answers.append(await waiting.popleft())
+                waiting.append(self._put(piece, deadline))
+            while waiting:
+                answers.append(await waiting.popleft())
+        finally:
+            for left in waiting:  # when another piece has failed
+                if not left.cancel() and not left.cancelled():
+                    left.exception()  # nobody else will ask for it
+        return answers
 
     def _put(self, inputs: Batch, deadline: float) -> asyncio.Future[Answer]:
         loop = asyncio.get_running_loop()
@@ -164,14 +183,6 @@ class Worker:
         joined = inputs[0] if len(inputs) == 1 else cast("Batch", np.concatenate(inputs))
         self._on_batch(len(joined))
         return self._engine.infer(joined)
-
-
-def _joined(answers: list[Answer]) -> Answer:
-    maps = [answer.maps for answer in answers]
-    queued = min(answer.queued for answer in answers)
-    ended = max(answer.queued + answer.inferred for answer in answers)
-    joined = {name: np.concatenate([part[name] for part in maps]) for name in maps[0]}
-    return Answer(joined, queued, ended - queued)
 
 
 def _hand_out(batch: list[Entry[_Job]], maps: Maps, started: float, inferred: float) -> None:

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from engines.catalog import find
+from engines.systems import TOP_DOWN
 from service.console import downloads, failing, say, tracked
 from service.errors import ServiceError
 from service.loading import ensure_served, load_pair
@@ -161,4 +163,7 @@ def bench(
 def _settings(**asked: Any) -> Settings:
     """The environment's settings, but for what was asked for; of its models, the first."""
     settings = Settings(**{name: value for name, value in asked.items() if value is not None})
+    first = settings.models[0]
+    if asked["detector"] is not None and find(first).system != TOP_DOWN:
+        raise ValueError(f"{first} finds people by itself; leave out --detector")
     return settings.model_copy(update={"models": settings.models[:1]})

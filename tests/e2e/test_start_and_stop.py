@@ -106,7 +106,7 @@ def test_without_network_and_mirror_the_missing_file_is_named_in_one_line(tmp_pa
     ended = fails(bare, free_port(), free_port())
     assert ended.returncode == 3
     assert_one_line(
-        ended.stderr, "human-pose-estimation-0001.xml", "POSEWIRE_MIRROR", str(tmp_path)
+        ended.stderr, "human-pose-estimation-0001.xml", "POSEWIRE_MIRROR", "posewire import"
     )
     assert not list(tmp_path.rglob("*.*")), "something half-written is left"
 

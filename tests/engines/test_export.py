@@ -261,3 +261,16 @@ def test_a_network_that_takes_no_picture_is_given_its_arrays(batch: int, tmp_pat
     softmax, total = Sums()(torch.from_numpy(arrays))
     np.testing.assert_allclose(made["softmax"], softmax, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(made["sum"], total, rtol=1e-4, atol=1e-4)
+
+
+class OfOneBatch(nn.Module):
+    """Makes a number of its batch, as a careless forward does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(len(x) * 3)
+
+
+def test_a_network_that_would_take_one_batch_size_only_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"one size only in dimensions \[0\]"):
+        export_arrays(OfOneBatch(), tmp_path / "a.onnx", shape=(3,), outputs=["made"])
+    assert list(tmp_path.iterdir()) == []

@@ -127,6 +127,7 @@ def test_what_does_not_go_with_the_model_is_named(
         ("--flip",): "POSEWIRE_FLIP",
         ("--dark",): "POSEWIRE_DARK",
         ("--scales", "0.5,1"): "POSEWIRE_SCALES",
+        ("--detector", "yolox-nano"): "leave out --detector",
         (*POSES, "--height", "128"): "POSEWIRE_HEIGHT",
         (*POSES, "--scales", "1,2"): "POSEWIRE_SCALES",
         (*POSES, "--scales", "2"): "POSEWIRE_SCALES",

@@ -32,6 +32,7 @@ from tests.service.workers import assert_nothing_untold
 
 Boxes = Sequence[Box] | None
 CROWD = BOXES * 5  # 20 people
+AHEAD = 8  # crops of one request that wait at once: two batches
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ async def test_a_crowd_on_which_the_engine_fails_fails_alone(
 ) -> None:
     first = await occupied(running, eyes)
     crowd = asking(running, (*BOXES[1:], BOXES[1], *CROWD), POISONED)
-    await waiting(running, 24)
+    await waiting(running, AHEAD)
     eyes.opened.set()
     with pytest.raises(InternalError) as failed:
         await crowd
@@ -172,7 +173,7 @@ async def test_a_caller_who_leaves_while_crops_wait_frees_all(running: Service, 
     eyes.opened.clear()
     left, stays = asking(running, CROWD), asking(running, BOXES[:3])
     await until(lambda: len(eyes.batches) == 1)
-    await waiting(running, len(CROWD) + 3 - eyes.batches[0])
+    await waiting(running, AHEAD + 3 - eyes.batches[0])
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
         await left
@@ -212,7 +213,7 @@ async def test_crops_that_wait_when_the_service_stops_are_refused(
 ) -> None:
     first = await occupied(running, eyes)
     crowd = asking(running, CROWD)
-    await waiting(running, len(CROWD))
+    await waiting(running, AHEAD)
     stopping = asyncio.create_task(asyncio.to_thread(running.estimator.close))
     with pytest.raises(UnavailableError):
         await crowd

@@ -106,12 +106,17 @@ def test_every_picture_is_tracked(model: Model, tmp_path: Path) -> None:
         coco(UNSEEN, images=[{"file_name": "a.png"}]),
         coco(UNSEEN, annotations=[1]),
         coco({**UNSEEN, "keypoints": [1, 1, 2]}),
+        coco({**UNSEEN, "bbox": [1, 2, 3]}),
+        coco({**UNSEEN, "bbox": None}),
+        coco({name: value for name, value in UNSEEN.items() if name != "bbox"}),
+        coco({name: value for name, value in UNSEEN.items() if name != "image_id"}),
         {name: value for name, value in coco(UNSEEN).items() if name != "categories"},
     ],
     ids=[
         *("empty", "no JSON", "a list", "no keys", "no images", "boxes only"),
         *("an image without a file", "an image without an id", "a number for a person"),
-        *("other keypoints", "no categories"),
+        *("other keypoints", "another box", "null for a box", "no box", "no image"),
+        "no categories",
     ],
 )
 def test_what_is_not_cocos_keypoints_is_refused_by_its_name(
@@ -121,6 +126,13 @@ def test_what_is_not_cocos_keypoints_is_refused_by_its_name(
     with pytest.raises(ValueError, match="is not a COCO person keypoints file") as failed:
         evaluate(model, path, tmp_path)
     assert str(path) in str(failed.value)
+
+
+def test_a_model_without_cocos_keypoints_is_refused(store: Store, tmp_path: Path) -> None:
+    detector = load("yolox-nano", store)
+    with pytest.raises(ValueError, match=r"yolox-nano .*lacks COCO's keypoints"):
+        evaluate(detector, write(tmp_path, coco(UNSEEN)), tmp_path)
+    detector.close()
 
 
 def test_a_missing_file_is_named(model: Model, tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def test_a_detector_that_needs_boxes_itself_is_refused() -> None:
         ((BOTTOM_UP, "other"), {}),
         (("whole-image",), {}),
         ((POSES,), {"detector": "other"}),
+        ((BOTTOM_UP, POSES), {"detector": "other"}),
     ],
 )
 def test_an_unknown_model_is_refused_with_those_there_are(
@@ -179,3 +180,13 @@ def test_nothing_is_fetched_for_settings_that_do_not_go_together(tmp_path: Path)
         with pytest.raises(ValueError, match="needs boxes"):
             load(chosen)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_may_be_the_detectors() -> None:
+    chosen = settings(POSES, detector=BOTTOM_UP, height=256)
+    assert served_names(chosen) == [POSES, BOTTOM_UP]
+
+
+def test_an_unknown_detector_is_refused_by_its_setting() -> None:
+    with pytest.raises(UnknownModelError, match=r"^POSEWIRE_DETECTOR: no model 'other'"):
+        served_names(settings(POSES, detector="other"))

@@ -100,7 +100,8 @@ def test_models_are_separated_by_commas(flags: list[str], models: tuple[str, ...
 def test_every_setting_has_a_flag(name: str) -> None:
     shown = {name: value for name, value, _ in Settings().described()}[f"POSEWIRE_{name.upper()}"]
     flag = f"--{name.replace('_', '-')}"
-    assert Settings.from_flags([flag, shown or "64"])
+    value = [] if shown in {"true", "false"} else [shown or "64"]
+    assert Settings.from_flags([flag, *value])
 
 
 @pytest.mark.parametrize(

@@ -177,3 +177,23 @@ async def test_every_picture_of_a_form_has_people_of_its_own(http: httpx.AsyncCl
 async def test_boxes_may_come_with_a_form_of_one_picture(http: httpx.AsyncClient) -> None:
     answer = await http.post("/v1/poses", params={"boxes": ONE}, files=files(PICTURE))
     assert answer.json()["people"] == await people(http, boxes=ONE)
+
+
+async def test_every_stage_has_a_time_even_where_no_engine_is_asked(
+    http: httpx.AsyncClient,
+) -> None:
+    answer = await http.post(
+        "/v1/poses", params={"model": POSES, "boxes": "9999,9999,5,5"}, content=PICTURE
+    )
+    assert set(answer.json()["timings_ms"]) == STAGES
+    assert len(answer.json()["people"]) == 1
+
+
+async def test_a_detector_that_is_not_served_is_refused_for_all_images_at_once(
+    http: httpx.AsyncClient,
+) -> None:
+    answer = await http.post(
+        "/v1/poses", params={"model": POSES, "detector": "nope"}, files=files(PICTURE, PICTURE)
+    )
+    assert answer.status_code == 404
+    assert_error(answer.json(), "unknown_model")

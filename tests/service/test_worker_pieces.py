@@ -140,3 +140,16 @@ async def test_a_crowd_waits_until_its_first_piece_is_run(engine: Engine) -> Non
     assert len(starts) == 3
     assert answer.queued <= starts[0] - began
     assert starts[2] - starts[0] <= answer.inferred <= took - answer.queued
+
+
+async def test_one_picture_behind_a_crowd_waits_for_a_few_of_them_only(
+    worker: Worker, engine: Engine
+) -> None:
+    first = await occupied(worker, engine)
+    crowd, one = await queued(worker, pictures(*range(60, 100)), pictures(50))
+    engine.held.set()
+    await first
+    assert colours(await one) == [50]
+    assert colours(await crowd) == list(range(60, 100))
+    behind = next(index for index, batch in enumerate(engine.batches) if 50 in batch)
+    assert behind <= 4, "it waited for the whole crowd"

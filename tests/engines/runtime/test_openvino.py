@@ -89,3 +89,21 @@ def test_pictures_need_not_be_contiguous(engine: OpenVinoEngine) -> None:
 
 def test_it_says_the_largest_batch_it_wants(engine: OpenVinoEngine) -> None:
     assert engine.max_batch == 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["pp-tinypose-256x192", "yolox-nano"])
+def test_a_graph_whose_batch_is_a_constant_runs_one_picture_after_the_other(
+    name: str, threads: int, store: Store
+) -> None:
+    entry = find(name)
+    ensure(entry, store)
+    network = entry.networks["network"]
+    engine = OpenVinoEngine(store.graph(entry, network), network, threads)
+    height, width = entry.input.height, entry.input.width or 0
+    batch = pictures(3, height, width)
+    together = engine.infer(batch)
+    for index in range(3):
+        for output, array in engine.infer(batch[index : index + 1]).items():
+            np.testing.assert_array_equal(array[0], together[output][index])
+    engine.close()
