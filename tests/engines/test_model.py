@@ -199,10 +199,14 @@ def test_the_flip_test_asks_twice_and_sees_the_same_face(
 def test_a_photograph_is_not_kept_while_its_crops_wait(
     finder: str, poses: Model, detector: Model, photograph: Pixels
 ) -> None:
-    found = {"boxes": People.at([HER]), "detector": detector, "whole image": None}[finder]
+    finders: dict[str, People | Model | None] = {
+        "boxes": People.at([HER]),
+        "detector": detector,
+        "whole image": None,
+    }
     image = photograph.copy()
     kept = weakref.ref(image)
-    steps = poses.steps(image, found)
+    steps = poses.steps(image, finders[finder])
     del image
     asked = next(steps)
     if finder == "detector":
