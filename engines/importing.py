@@ -30,6 +30,7 @@ def bring(entry: Entry, file: Path, store: Store) -> list[Path]:
     file.open("rb").close()  # what cannot be read is said as that
     for published in entry.files:
         if is_published(file, published):
+            (store.imported(entry) / published.name).unlink(missing_ok=True)  # it would go before
             return [keep(file, store.folder(entry) / published.name)]
     if file.suffix == ".onnx":
         return [_graph(entry, file, store)]

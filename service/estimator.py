@@ -93,7 +93,7 @@ class Estimator:
         served = Served(
             model,
             {
-                network: Worker(f"engine-{name}", engine, max_delay, batches.observe)
+                network: Worker(f"engine-{network}", engine, max_delay, batches.observe)
                 for network, engine in model.engines.items()
             },
         )

@@ -26,6 +26,22 @@ def model(store: Store) -> Iterator[Model]:
 
 
 @pytest.fixture(scope="session")
+def poses(store: Store) -> Iterator[Model]:
+    """pp-tinypose-256x192, which needs boxes."""
+    loaded = load("pp-tinypose-256x192", store)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="session")
+def detector(store: Store) -> Iterator[Model]:
+    """yolox-nano, which finds them."""
+    loaded = load("yolox-nano", store)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="session")
 def astronaut() -> bytes:
     """A public-domain photograph of one person: Eileen Collins, NASA, S99-E-5404."""
     return (ROOT / "tests" / "data" / "astronaut.jpg").read_bytes()

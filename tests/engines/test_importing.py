@@ -54,6 +54,8 @@ def test_a_file_of_ones_own_goes_before_the_published_one(tmp_path: Path) -> Non
     assert store.graph(entry, entry.networks["network"]) == kept
     assert kept.read_bytes() == own.read_bytes()
     load(entry.name, store).close()
+    (published,) = bring(entry, shared(YOLOX), store)
+    assert store.graph(entry, entry.networks["network"]) == published
 
 
 def test_an_onnx_file_of_another_form_is_refused_and_not_kept(tmp_path: Path) -> None:

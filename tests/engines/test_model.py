@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -27,21 +26,6 @@ FACE = {
     "right_ear": (176, 116),
     "left_ear": (274, 116),
 }
-
-
-@pytest.fixture(scope="module")
-def poses(store: Store) -> Iterator[Model]:
-    """A model that needs boxes."""
-    loaded = load(POSES, store)
-    yield loaded
-    loaded.close()
-
-
-@pytest.fixture(scope="module")
-def detector(store: Store) -> Iterator[Model]:
-    loaded = load(DETECTOR, store)
-    yield loaded
-    loaded.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +128,9 @@ def test_what_is_not_cocos_keypoints_is_refused_by_its_name(
     assert str(path) in str(failed.value)
 
 
-def test_a_model_without_cocos_keypoints_is_refused(store: Store, tmp_path: Path) -> None:
-    detector = load("yolox-nano", store)
+def test_a_model_without_cocos_keypoints_is_refused(detector: Model, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"yolox-nano .*lacks COCO's keypoints"):
         evaluate(detector, write(tmp_path, coco(UNSEEN)), tmp_path)
-    detector.close()
 
 
 def test_a_missing_file_is_named(model: Model, tmp_path: Path) -> None:
@@ -142,13 +140,6 @@ def test_a_missing_file_is_named(model: Model, tmp_path: Path) -> None:
     (tmp_path / "a.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"a\.png"):
         evaluate(model, path, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def poses(store: Store) -> Iterator[Model]:
-    loaded = load(POSES, store)
-    yield loaded
-    loaded.close()
 
 
 @pytest.fixture(scope="module")
@@ -165,11 +156,9 @@ def test_a_top_down_model_is_as_good_as_its_authors_decoding(
     assert (in_true_boxes["images"], in_true_boxes["people"]) == (65, 66)
 
 
-def test_a_detectors_boxes_are_almost_as_good_as_true_ones(poses: Model, store: Store) -> None:
-    detector = load("yolox-nano", store)
+def test_a_detectors_boxes_are_almost_as_good_as_true_ones(poses: Model, detector: Model) -> None:
     annotations = shared("coco-mini/person_keypoints_val2017.json")
     figures = evaluate(poses, annotations, shared("coco-mini/images"), detector=detector)
-    detector.close()
     assert figures["AP"] >= 0.61
     assert figures["people"] > 66
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from engines.model import Model, load
+from engines.model import Model
 from engines.weights import Store
 from service.bench.figures import Load
-from service.bench.local import Engines
+from service.bench.local import Engines, Pipeline
 from service.bench.pictures import read_pictures
 from service.cli import app
+from tests.service.lights import BOXES, PICTURE, Eyes, detecting, seeing
 
 FIGURES = ["engine", "pipeline", "http", "grpc", "grpc_stream"]
 
@@ -70,8 +72,9 @@ def test_the_engine_is_measured_on_what_the_model_asks_of_it(
     assert sum(latencies) == pytest.approx(seconds)
 
 
-def test_a_top_down_model_is_measured_with_its_detector(store: Store, astronaut: bytes) -> None:
-    poses, detector = load("pp-tinypose-256x192", store), load("yolox-nano", store)
+def test_a_top_down_model_is_measured_with_its_detector(
+    poses: Model, detector: Model, astronaut: bytes
+) -> None:
     engines = Engines(poses, detector, {"astronaut.jpg": astronaut})
     (asked,) = engines.asked
     assert [(one.network, one.inputs.shape) for one in asked] == [
@@ -79,8 +82,13 @@ def test_a_top_down_model_is_measured_with_its_detector(store: Store, astronaut:
         ("pp-tinypose-256x192", (1, 256, 192, 3)),
     ]
     assert len(engines.load(0.01)[0]) >= 1
-    poses.close()
-    detector.close()
+
+
+def test_the_pipeline_has_the_detector_find_people() -> None:
+    eyes = Eyes(max_batch=len(BOXES))
+    with closing(Pipeline(seeing(eyes), detecting(*BOXES))) as pipeline:
+        latencies, _ = pipeline.load([PICTURE], 0.01, concurrency=1)
+    assert eyes.batches == [len(BOXES)] * len(latencies)
 
 
 def test_a_load_of_several_spells_is_one_figure() -> None:
