@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engines import checkpoints
 from engines.catalog import Checkpoint, Entry
 from engines.export import export, export_arrays
+from engines.grouping.dekr_rescoring import features
 from engines.networks.dekr import Dekr
 from engines.networks.dekr_fused import fuse
 from engines.networks.hrnet import HRNet
@@ -53,7 +54,7 @@ def build(entry: Entry, checkpoint: Path, store: Store, *, deform_conv: bool = F
     kind = _made_of(entry).network
     parameters = checkpoints.read(checkpoint)
     if kind == "dekr" and parameters.keys() == _RESCORING_KEYS:
-        return [_rescoring(parameters, store.imported(entry) / RESCORING)]
+        return [_rescoring(entry, parameters, store)]
     network = network_of(entry, parameters)
     checkpoints.fit(network, parameters, checkpoint)
     if deform_conv and not isinstance(network, Dekr):
@@ -133,7 +134,15 @@ def _multiposenet(entry: Entry, parameters: Parameters) -> nn.Module:
     return MultiPoseNet(_made_of(entry).variant["depth"], layers)
 
 
-def _rescoring(parameters: Parameters, path: Path) -> Path:
+def _rescoring(entry: Entry, parameters: Parameters, store: Store) -> Path:
+    nobody = np.zeros((1, len(entry.skeleton.keypoints), 3), np.float32)
+    wanted = features(nobody, entry.skeleton).shape[1]
+    if (given := parameters["l1.weight"].shape[1]) != wanted:
+        raise checkpoints.CheckpointError(
+            f"the rescoring network takes {given} features, {entry.name} gives {wanted}; choose "
+            f"that of {entry.skeleton.name}"
+        )
+    path = store.imported(entry) / RESCORING
     arrays: dict[str, Any] = {key: value.float().numpy() for key, value in parameters.items()}
     with atomically(path) as out:
         np.savez(out, **arrays)

@@ -73,10 +73,15 @@ def test_multiposenets_network_has_the_layers_of_its_checkpoints_prn() -> None:
     assert network.state_dict().keys() == parameters.keys()
 
 
+def rescoring(inputs: int) -> dict[str, torch.Tensor]:
+    """Parameters of a rescoring network that takes so many features."""
+    shapes = {"l1": (256, inputs), "l2": (256, 256), "l3": (1, 256)}
+    weights = {f"{name}.weight": torch.rand(shape) for name, shape in shapes.items()}
+    return weights | {f"{name}.bias": torch.rand(shape[0]) for name, shape in shapes.items()}
+
+
 def test_dekrs_rescoring_network_is_kept_for_its_decoding(tmp_path: Path) -> None:
-    widths = {"l1": (256, 74), "l2": (256, 256), "l3": (1, 256)}
-    layers = {f"{name}.weight": torch.rand(shape) for name, shape in widths.items()}
-    layers |= {f"{name}.bias": torch.rand(shape[0]) for name, shape in widths.items()}
+    layers = rescoring(74)
     torch.save(layers, tmp_path / "final_rescore_coco_kpt.pth")
     entry, store = find("dekr-w32-coco"), Store(tmp_path / "cache")
     (made,) = build(entry, tmp_path / "final_rescore_coco_kpt.pth", store)
@@ -85,6 +90,14 @@ def test_dekrs_rescoring_network_is_kept_for_its_decoding(tmp_path: Path) -> Non
         assert {key: value.shape for key, value in kept.items()} == {
             key: tuple(value.shape) for key, value in layers.items()
         }
+
+
+def test_a_rescoring_network_of_another_skeleton_is_refused(tmp_path: Path) -> None:
+    torch.save(rescoring(59), tmp_path / "crowd.pth")
+    store = Store(tmp_path / "cache")
+    with pytest.raises(checkpoints.CheckpointError, match=r"takes 59 features.* gives 74"):
+        build(find("dekr-w32-coco"), tmp_path / "crowd.pth", store)
+    build(find("dekr-w32-crowdpose"), tmp_path / "crowd.pth", store)
 
 
 def test_a_model_that_is_published_ready_to_run_is_not_built(tmp_path: Path) -> None:

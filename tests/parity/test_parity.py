@@ -43,7 +43,7 @@ def heatmaps(fixtures: Path) -> np.ndarray:
     return array
 
 
-def test_the_shared_fixtures_pass() -> None:
+def test_the_shared_fixtures_pass_and_none_is_skipped() -> None:
     pytest.importorskip("torch", reason=NEEDS_TORCH)
     folder = shared("fixtures")
 
@@ -57,10 +57,9 @@ def test_the_shared_fixtures_pass() -> None:
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     *lines, last = ended.stdout.splitlines()
-    assert f"ok networks/{NETWORK}: " in ended.stdout
-    assert "ok networks/lightweight-openpose-3stage: " in ended.stdout
-    passed = sum(line.startswith("ok ") for line in lines)
-    assert last.startswith(f"{passed} passed, 0 failed")
+    assert len(lines) >= 24
+    assert all(line.startswith("ok ") for line in lines)
+    assert last == f"{len(lines)} passed, 0 failed"
 
 
 def test_an_unaltered_fixture_passes(fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:
