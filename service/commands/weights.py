@@ -74,7 +74,7 @@ def bring(
 
     with failing():
         if file.suffix != ".onnx":
-            say("a checkpoint takes up to a minute, or longer on a busy machine")
+            say("making graphs of the checkpoint takes up to a minute")
         for path in import_file(find(name), file, store(Settings())):
             typer.echo(f"{name} has {path}")
 
