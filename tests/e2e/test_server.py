@@ -38,12 +38,6 @@ def served(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 @pytest.fixture(scope="module")
-def http(served: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.http, timeout=30) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def channel(served: Server) -> Iterator[grpc.Channel]:
     with grpc.insecure_channel(served.grpc) as opened:
         yield opened

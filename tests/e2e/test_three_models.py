@@ -41,12 +41,6 @@ def served(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 @pytest.fixture(scope="module")
-def http(served: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.http, timeout=30) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def stub(served: Server) -> Iterator[PoseServiceStub]:
     with grpc.insecure_channel(served.grpc) as channel:
         yield PoseServiceStub(channel)  # type: ignore[no-untyped-call] # generated

@@ -1,16 +1,24 @@
-"""The `posewire` command, for the tests of its commands."""
+"""What tests of the service share: the `posewire` command, callers of the service that a module has
+`running`, and a worker with its engine.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
 from engines.weights import Store
 from service.cli import app
+from service.pb.pose_pb2_grpc import PoseServiceStub
+from service.worker import Worker
 from tests.service.command import Posewire
+from tests.service.serving import Service, over_grpc, over_http
+from tests.service.workers import Engine
 
 
 @pytest.fixture
@@ -30,3 +38,36 @@ def posewire(store: Store, bare: None) -> Posewire:
         return CliRunner().invoke(app, list(map(str, arguments)), env=place | settings)
 
     return run
+
+
+@pytest.fixture
+async def http(running: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with over_http(running) as client:
+        yield client
+
+
+@pytest.fixture
+async def stub(running: Service) -> AsyncIterator[PoseServiceStub]:
+    async with over_grpc(running) as client:
+        yield client
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Of the worker; it can be held."""
+    return Engine()
+
+
+@pytest.fixture
+def sizes() -> list[int]:
+    """Of the worker's batches."""
+    return []
+
+
+@pytest.fixture
+def worker(engine: Engine, sizes: list[int]) -> Iterator[Worker]:
+    worker = Worker("engine-test", engine, 0.0, sizes.append)
+    yield worker
+    engine.held.set()
+    if worker.alive:
+        worker.close()

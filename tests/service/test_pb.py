@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from service.pb import pose_pb2
+from service.rpc import PoseService
 from tests.shared import ROOT
 
 PROTO = "proto/pose/v1/pose.proto"
@@ -21,3 +23,8 @@ def test_the_generated_code_is_current(tmp_path: Path) -> None:
     made = {path.name: path.read_text() for path in (tmp_path / "service" / "pb").iterdir()}
     kept = {path.name: path.read_text() for path in (ROOT / "service" / "pb").glob("pose_pb2*")}
     assert made == kept, "run `make proto`"
+
+
+def test_every_method_of_the_proto_is_ours_and_none_the_generated_refusal() -> None:
+    for method in pose_pb2.DESCRIPTOR.services_by_name["PoseService"].methods:
+        assert method.name in vars(PoseService), f"{method.name} would be UNIMPLEMENTED"

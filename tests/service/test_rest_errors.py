@@ -19,7 +19,6 @@ from tests.service.serving import (
     assert_refused,
     files,
     lent,
-    over_http,
     service,
 )
 
@@ -30,12 +29,6 @@ PIXELS = picture()
 def running(model: Model) -> Iterator[Service]:
     with service(lent(model), max_bytes=100_000, max_request_bytes=300_000, max_parts=4) as serving:
         yield serving
-
-
-@pytest.fixture
-async def http(running: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with over_http(running) as client:
-        yield client
 
 
 BAD_IMAGES = {

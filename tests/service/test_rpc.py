@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -19,7 +19,6 @@ from tests.service.serving import (
     Service,
     assert_rpc_refused,
     lent,
-    over_grpc,
     over_http,
     service,
 )
@@ -32,12 +31,6 @@ PIXELS = picture()
 def running(model: Model) -> Iterator[Service]:
     with service(lent(model), max_bytes=100_000) as serving:
         yield serving
-
-
-@pytest.fixture
-async def stub(running: Service) -> AsyncIterator[PoseServiceStub]:
-    async with over_grpc(running) as client:
-        yield client
 
 
 async def test_a_photograph_comes_back_as_people(stub: PoseServiceStub, astronaut: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -48,12 +48,6 @@ def running(eyes: Eyes) -> Iterator[Service]:
     models = standing(), seeing(eyes), detecting(BOXES[0], BOXES[1])
     with service(*models, detector=DETECTOR, max_boxes=5) as serving:
         yield serving
-
-
-@pytest.fixture
-async def stub(running: Service) -> AsyncIterator[PoseServiceStub]:
-    async with over_grpc(running) as client:
-        yield client
 
 
 def request(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -48,12 +48,6 @@ def running(eyes: Eyes) -> Iterator[Service]:
     models = seeing(eyes), detecting(BOXES[0], BOXES[1]), standing()
     with service(*models, detector=DETECTOR, max_boxes=5) as serving:
         yield serving
-
-
-@pytest.fixture
-async def http(running: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with over_http(running) as client:
-        yield client
 
 
 async def people(http: httpx.AsyncClient, **parameters: Any) -> list[dict[str, Any]]:

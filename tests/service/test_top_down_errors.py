@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -31,12 +31,6 @@ def running(eyes: Eyes) -> Iterator[Service]:
     models = standing(), seeing(eyes), detecting(*BOXES)
     with service(*models, detector=DETECTOR, max_boxes=5) as serving:
         yield serving
-
-
-@pytest.fixture
-async def http(running: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with over_http(running) as client:
-        yield client
 
 
 WRONG_BOXES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -20,25 +19,6 @@ from tests.service.workers import (
     queued,
     soon,
 )
-
-
-@pytest.fixture
-def engine() -> Engine:
-    return Engine()
-
-
-@pytest.fixture
-def sizes() -> list[int]:
-    return []
-
-
-@pytest.fixture
-def worker(engine: Engine, sizes: list[int]) -> Iterator[Worker]:
-    worker = Worker("engine-test", engine, 0.0, sizes.append)
-    yield worker
-    engine.held.set()
-    if worker.alive:
-        worker.close()
 
 
 async def test_a_picture_is_answered_with_its_maps_and_times(worker: Worker) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -21,25 +20,6 @@ from tests.service.workers import (
     queued,
     soon,
 )
-
-
-@pytest.fixture
-def engine() -> Engine:
-    return Engine()
-
-
-@pytest.fixture
-def sizes() -> list[int]:
-    return []
-
-
-@pytest.fixture
-def worker(engine: Engine, sizes: list[int]) -> Iterator[Worker]:
-    worker = Worker("engine-test", engine, 0.0, sizes.append)
-    yield worker
-    engine.held.set()
-    if worker.alive:
-        worker.close()
 
 
 async def test_more_pictures_than_a_batch_holds_are_run_in_several_calls(

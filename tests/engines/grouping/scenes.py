@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,48 @@ from engines.skeletons import Skeleton
 
 STRIDE = 8
 Points = Mapping[int, tuple[float, float]]  # keypoint -> x, y in network-input pixels
+
+# Where keypoints of somebody who stands are, in pixels from the belly button.
+STANDING = {
+    "nose": (0, -70),
+    "neck": (0, -50),
+    "right_shoulder": (-20, -50),
+    "right_elbow": (-25, -20),
+    "right_wrist": (-28, 8),
+    "left_shoulder": (20, -50),
+    "left_elbow": (25, -20),
+    "left_wrist": (28, 8),
+    "mid_hip": (0, 8),
+    "right_hip": (-12, 10),
+    "right_knee": (-12, 50),
+    "right_ankle": (-12, 90),
+    "left_hip": (12, 10),
+    "left_knee": (12, 50),
+    "left_ankle": (12, 90),
+    "right_eye": (-5, -76),
+    "left_eye": (5, -76),
+    "right_ear": (-12, -72),
+    "left_ear": (12, -72),
+    "left_big_toe": (20, 96),
+    "left_small_toe": (25, 94),
+    "left_heel": (9, 96),
+    "right_big_toe": (-20, 96),
+    "right_small_toe": (-25, 94),
+    "right_heel": (-9, 96),
+    "head_top": (0, -85),
+    "chest": (0, -20),
+}
+
+
+def standing(
+    skeleton: Skeleton, x: float, y: float, size: float = 1.0, only: Collection[str] = STANDING
+) -> Points:
+    """Somebody who stands there, of whom those keypoints alone are seen."""
+    return {
+        part: (x + size * STANDING[name][0], y + size * STANDING[name][1])
+        for part, name in enumerate(skeleton.keypoints)
+        if name in only
+    }
 
 
 def draw_maps(

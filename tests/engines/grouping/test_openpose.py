@@ -13,44 +13,14 @@ from engines.grouping.openpose_peaks import find_peaks
 from engines.people import Floats
 from engines.skeletons import BODY_25, MPI_15, OPENPOSE_18, Skeleton
 from tests.engines.grouping import openpose_reference as reference
-from tests.engines.grouping.scenes import STRIDE, Points, draw_maps
+from tests.engines.grouping.scenes import STRIDE, draw_maps, standing
 from tests.shared import shared
 
 SCENES = ("s101", "s102", "s103", "s104", "s105")
 
-STANDING: Points = {
-    0: (0, -70),
-    1: (0, -50),
-    2: (-20, -50),
-    3: (-25, -20),
-    4: (-28, 8),
-    5: (20, -50),
-    6: (25, -20),
-    7: (28, 8),
-    8: (0, 8),
-    9: (-12, 10),
-    10: (-12, 50),
-    11: (-12, 90),
-    12: (12, 10),
-    13: (12, 50),
-    14: (12, 90),
-    15: (-5, -76),
-    16: (5, -76),
-    17: (-12, -72),
-    18: (12, -72),
-    19: (20, 96),
-    20: (25, 94),
-    21: (9, 96),
-    22: (-20, 96),
-    23: (-25, 94),
-    24: (-9, 96),
-}
-LEG_AND_FOOT = (12, 13, 14, 19, 20, 21)
-
-
-def standing_at(x: float, y: float, parts: tuple[int, ...] = tuple(STANDING)) -> Points:
-    """A person of BODY_25, who has those parts alone."""
-    return {part: (x + STANDING[part][0], y + STANDING[part][1]) for part in parts}
+LEG_AND_FOOT = tuple(
+    f"left_{part}" for part in ("hip", "knee", "ankle", "big_toe", "small_toe", "heel")
+)
 
 
 def stored_maps(scene: str) -> tuple[Floats, Floats]:
@@ -95,7 +65,7 @@ def test_candidates_and_people_are_those_of_the_plain_loops(scene: str) -> None:
 
 @pytest.mark.parametrize("skeleton", [BODY_25, MPI_15])
 def test_other_skeletons_people_are_those_of_the_plain_loops(skeleton: Skeleton) -> None:
-    drawn = [standing_at(x, 180.3, tuple(range(len(skeleton.keypoints)))) for x in (150.2, 400.7)]
+    drawn = [standing(skeleton, x, 180.3) for x in (150.2, 400.7)]
     heatmaps, fields = draw_maps(drawn, skeleton)
     heatmaps += smooth_noise(heatmaps.shape, 1.5, 0.02)
     fields += smooth_noise(fields.shape, 1.5, 0.02)
@@ -110,7 +80,7 @@ def test_people_in_noise_are_those_of_the_plain_loops() -> None:
 
 
 def test_a_person_is_found_with_every_keypoint_in_place() -> None:
-    drawn = standing_at(320.3, 180.1)
+    drawn = standing(BODY_25, 320.3, 180.1)
     keypoints, scores = group(*draw_maps([drawn], BODY_25), BODY_25, STRIDE, rule_of(BODY_25))
     expected = np.array([drawn[part] for part in range(25)])
     assert keypoints[0, :, :2] == pytest.approx(expected, abs=1.0)
@@ -118,17 +88,18 @@ def test_a_person_is_found_with_every_keypoint_in_place() -> None:
 
 
 def test_feet_alone_make_no_person_beside_others() -> None:
-    drawn = [standing_at(120.3, 180.1), standing_at(400.3, 180.1, LEG_AND_FOOT)]
+    drawn = [standing(BODY_25, 120.3, 180.1), standing(BODY_25, 400.3, 180.1, only=LEG_AND_FOOT)]
     keypoints, _ = group(*draw_maps(drawn, BODY_25), BODY_25, STRIDE, rule_of(BODY_25))
     assert len(keypoints) == 1
     assert keypoints[0, 1, 0] == pytest.approx(120.3, abs=1)
 
 
 def test_a_leg_and_foot_are_a_person_where_there_is_no_other() -> None:
-    drawn = [standing_at(400.3, 180.1, LEG_AND_FOOT)]
+    drawn = [standing(BODY_25, 400.3, 180.1, only=LEG_AND_FOOT)]
     keypoints, _ = group(*draw_maps(drawn, BODY_25), BODY_25, STRIDE, rule_of(BODY_25))
     assert len(keypoints) == 1
-    assert np.flatnonzero(keypoints[0, :, 2]).tolist() == list(LEG_AND_FOOT)
+    found = np.flatnonzero(keypoints[0, :, 2]).tolist()
+    assert tuple(BODY_25.keypoints[part] for part in found) == tuple(LEG_AND_FOOT)
 
 
 def test_empty_maps_have_nobody() -> None:
@@ -138,7 +109,7 @@ def test_empty_maps_have_nobody() -> None:
 
 
 def test_the_size_of_an_image_pixel_moves_lines_but_not_keypoints() -> None:
-    heatmaps, fields = draw_maps([standing_at(320.3, 180.1)], BODY_25)
+    heatmaps, fields = draw_maps([standing(BODY_25, 320.3, 180.1)], BODY_25)
     fields = 0.8 * fields + smooth_noise(fields.shape, 1.5, 0.02)
     small, large = (
         group(heatmaps, fields, BODY_25, STRIDE, rule_of(BODY_25), scale=scale)

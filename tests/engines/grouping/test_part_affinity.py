@@ -11,34 +11,9 @@ from engines.grouping.part_affinity import PartAffinityRule, group
 from engines.people import Floats
 from engines.skeletons import OPENPOSE_18, Skeleton
 from tests.engines.grouping import reference
-from tests.engines.grouping.scenes import STRIDE, Points, draw_maps
+from tests.engines.grouping.scenes import STRIDE, Points, draw_maps, standing
 from tests.parity.matching import match
 from tests.shared import shared
-
-STANDING: Points = {
-    0: (0, -70),
-    1: (0, -50),
-    2: (-20, -50),
-    3: (-25, -20),
-    4: (-28, 8),
-    5: (20, -50),
-    6: (25, -20),
-    7: (28, 8),
-    8: (-12, 10),
-    9: (-12, 50),
-    10: (-12, 90),
-    11: (12, 10),
-    12: (12, 50),
-    13: (12, 90),
-    14: (-5, -76),
-    15: (5, -76),
-    16: (-12, -72),
-    17: (12, -72),
-}
-
-
-def standing_at(x: float, y: float, size: float = 1.0) -> Points:
-    return {part: (x + size * dx, y + size * dy) for part, (dx, dy) in STANDING.items()}
 
 
 def people_of(people: list[Points], skeleton: Skeleton = OPENPOSE_18) -> tuple[Floats, Floats]:
@@ -46,7 +21,7 @@ def people_of(people: list[Points], skeleton: Skeleton = OPENPOSE_18) -> tuple[F
 
 
 def test_a_person_is_found_with_every_keypoint_in_place() -> None:
-    drawn = standing_at(320.5, 180.25)
+    drawn = standing(OPENPOSE_18, 320.5, 180.25)
     keypoints, scores = people_of([drawn])
     assert keypoints.shape == (1, 18, 3)
     expected = [drawn[part] for part in range(18)]
@@ -56,7 +31,7 @@ def test_a_person_is_found_with_every_keypoint_in_place() -> None:
 
 def test_people_side_by_side_stay_apart() -> None:
     places = [(120.0, 180.0), (200.0, 180.0), (280.0, 180.0), (500.0, 200.0)]
-    keypoints, _ = people_of([standing_at(x, y) for x, y in places])
+    keypoints, _ = people_of([standing(OPENPOSE_18, x, y) for x, y in places])
     assert sorted(keypoints[:, 1, 0].round()) == pytest.approx([120, 200, 280, 500], abs=1)
     assert (keypoints[:, :, 2] > 0).all()
 
@@ -78,7 +53,9 @@ def test_fragments_that_share_no_keypoint_become_one_person() -> None:
 
 
 def test_missing_keypoints_are_zero() -> None:
-    drawn = {part: at for part, at in standing_at(320, 180).items() if part not in (4, 10, 13)}
+    drawn = {
+        part: at for part, at in standing(OPENPOSE_18, 320, 180).items() if part not in (4, 10, 13)
+    }
     keypoints, _ = people_of([drawn])
     assert keypoints[0, [4, 10, 13]].tolist() == [[0, 0, 0]] * 3
 

@@ -13,8 +13,8 @@ from engines.grouping.openpose import OpenPoseRule
 from engines.models.openpose import OpenPose, prepare
 from engines.people import People
 from engines.skeletons import BODY_25, MPI_15
-from tests.engines.grouping.scenes import draw_maps
-from tests.engines.grouping.test_openpose import LEG_AND_FOOT, standing_at
+from tests.engines.grouping.scenes import draw_maps, standing
+from tests.engines.grouping.test_openpose import LEG_AND_FOOT
 
 HEIGHT = 368
 
@@ -95,7 +95,7 @@ def test_a_spot_of_the_picture_is_found_again_from_the_input(size: tuple[int, in
 
 @pytest.mark.parametrize("size", [(1000, 750), (300, 200), (3000, 100)])
 def test_keypoints_are_in_pixels_of_the_picture_from_its_corner(size: tuple[int, int]) -> None:
-    drawn = standing_at(200.3, 180.1, tuple(range(18)))
+    drawn = standing(BODY_25, 200.3, 180.1, only=BODY_25.keypoints[:18])
     people = drive(OpenPose(BODY_25, HEIGHT, "openpose-body25"), picture(*size), [drawn])
     _, scale = prepare(picture(*size), HEIGHT)
     expected = np.array([drawn[part] for part in range(18)]) / scale + 0.5
@@ -105,8 +105,8 @@ def test_keypoints_are_in_pixels_of_the_picture_from_its_corner(size: tuple[int,
 
 
 def test_the_skeleton_s_own_rule_is_taken_unless_another_is_given() -> None:
-    leg = standing_at(400.3, 180.1, LEG_AND_FOOT)
-    person = standing_at(120.3, 180.1)
+    leg = standing(BODY_25, 400.3, 180.1, only=LEG_AND_FOOT)
+    person = standing(BODY_25, 120.3, 180.1)
     image = picture(656, 368)
     strict = OpenPose(BODY_25, HEIGHT)
     lenient = OpenPose(BODY_25, HEIGHT, rule=OpenPoseRule())

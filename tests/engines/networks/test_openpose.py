@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +11,6 @@ from torch import nn
 
 from engines.networks.openpose import OpenPose
 from engines.networks.openpose_body25 import OpenPoseBody25
-from tests.shared import shared
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "coco": lambda: OpenPose(19, 38),
@@ -25,16 +23,6 @@ def without_values(name: str) -> nn.Module:
     """A network of shapes alone, which takes no time to fill."""
     with torch.device("meta"):
         return NETWORKS[name]().eval()
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_its_keys_and_shapes_are_the_layers_of_the_prototxt_in_order(name: str) -> None:
-    path = shared(f"fixtures/networks/openpose-{name}.keys.json")
-    official = json.loads(path.read_text(encoding="utf-8"))
-
-    own = without_values(name).state_dict()
-
-    assert [[key, list(value.shape)] for key, value in own.items()] == official
 
 
 @pytest.mark.parametrize(("name", "heatmaps", "pafs"), [("coco", 19, 38), ("body25", 26, 52)])

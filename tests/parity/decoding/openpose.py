@@ -6,14 +6,14 @@ nobody; to OpenPose's own code, and ours, people of three are people. So they ar
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from engines.grouping.openpose import group, rule_of
+from engines.people import Floats
 from engines.skeletons import OPENPOSE_18
-from tests.parity.matching import match
+from tests.parity.decoding.crowds import outcomes
 from tests.parity.report import Figure
 
 _STRIDE = 8
@@ -22,21 +22,12 @@ _PORTS_LEAST = 4  # keypoints of a person
 
 def check(folder: Path) -> Figure:
     """Of people large enough for the port: as many matched, and no more unmatched."""
-    scenes = json.loads((folder / "decoding" / "scenes.json").read_text("utf-8"))
-    passed, texts = True, []
-    with np.load(folder / "decoding" / "openpose-coco.npz") as stored:
-        for scene in scenes["openpose-coco"]:
-            name, bar = scene["scene"], scene["reference"]
-            heatmaps = stored[f"{name}_heatmaps"].astype(np.float32)
-            fields = stored[f"{name}_pafs"].astype(np.float32)
-            keypoints, _ = group(heatmaps, fields, OPENPOSE_18, _STRIDE, rule_of(OPENPOSE_18))
-            keypoints = keypoints[(keypoints[:, :, 2] > 0).sum(axis=1) >= _PORTS_LEAST]
-            people = keypoints[:, list(OPENPOSE_18.coco)]
-            matched, unmatched = match(stored[f"{name}_truth"], people)
-            passed &= matched >= bar["matched"] and unmatched <= bar["unmatched_predictions"]
-            texts.append(
-                f"{name} {matched}+{unmatched} ({bar['matched']}+{bar['unmatched_predictions']})"
-            )
-    return Figure(
-        passed, "people of 4 keypoints or more matched+unmatched (the port's): " + ", ".join(texts)
-    )
+    fits, texts = zip(*outcomes(folder, "openpose-coco", _people), strict=True)
+    text = "people of 4 keypoints or more matched+unmatched (the port's): " + ", ".join(texts)
+    return Figure(all(fits), text)
+
+
+def _people(heatmaps: Floats, fields: Floats) -> Floats:
+    keypoints, _ = group(heatmaps, fields, OPENPOSE_18, _STRIDE, rule_of(OPENPOSE_18))
+    large = (keypoints[:, :, 2] > 0).sum(axis=1) >= _PORTS_LEAST
+    return np.asarray(keypoints[large], np.float32)
