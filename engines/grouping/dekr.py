@@ -87,7 +87,7 @@ def decode(passes: Sequence[Pass], skeleton: Skeleton, rule: DekrRule) -> tuple[
         scores (P,): the mean over the keypoints.
     """
     passes = sorted(passes, key=lambda one: -one.scale)
-    flip = _flipped(skeleton)
+    flip = np.array(skeleton.mirrored)
     found = [_candidates(one, flip, rule) for one in passes]
     poses = np.concatenate([pose for pose, _ in found])
     centres = _comparable([score for _, score in found], passes, rule.decrease)
@@ -98,14 +98,6 @@ def decode(passes: Sequence[Pass], skeleton: Skeleton, rule: DekrRule) -> tuple[
     scores = centres[kept, None] * heat[kept]
     keypoints = np.concatenate([poses[kept], scores[:, :, None]], axis=2)
     return keypoints, scores.mean(axis=1)
-
-
-def _flipped(skeleton: Skeleton) -> Ints:
-    """(K,) each keypoint's index in a mirrored picture."""
-    order = np.arange(len(skeleton.keypoints))
-    for left, right in skeleton.flip_pairs:
-        order[[left, right]] = right, left
-    return order
 
 
 def _candidates(one: Pass, flip: Ints, rule: DekrRule) -> tuple[Floats, Floats]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from engines.grouping.anchors import anchors
 from engines.grouping.anchors import boxes as place_boxes
 from engines.grouping.box_nms import nms
+from engines.grouping.peaks import among_highest
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
@@ -114,7 +115,7 @@ def find_candidates(heatmaps: Floats, rule: MultiPoseNetRule) -> Candidates:
     peak &= here >= padded[part, row, column - 1]
     peak &= here >= padded[part, row, column + 1]
     chosen = np.flatnonzero(peak)
-    chosen = chosen[_highest(part[chosen], here[chosen], rule.max_peaks)]
+    chosen = chosen[among_highest(part[chosen], here[chosen], rule.max_peaks)]
     return _refine(padded, part[chosen], y[chosen], x[chosen])
 
 
@@ -140,10 +141,3 @@ def _cubic_weights() -> Floats:
     one = np.eye(_SIDE, dtype=np.float32)
     line = cv2.resize(one, (_SIDE, _ENLARGED), interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.kron(line, line).T, np.float32)
-
-
-def _highest(part: Ints, score: Floats, limit: int) -> Ints:
-    """Indices of the `limit` highest of each part, in order."""
-    order = np.lexsort((-score, part))
-    rank = np.arange(len(part)) - np.searchsorted(part, part)
-    return np.sort(order[rank < limit])

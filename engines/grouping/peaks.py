@@ -89,7 +89,7 @@ def find_peaks(heatmaps: Floats, rule: PeakRule) -> Peaks:
     part, score = part[order], score[order]
     xy = np.stack([x[order], y[order]], axis=1)
     kept = _far_enough(part, xy, rule.min_distance)
-    kept &= _highest(part, np.where(kept, score, -1), rule.max_peaks)
+    kept &= among_highest(part, np.where(kept, score, -1), rule.max_peaks)
     part = part[kept]
     return Peaks(
         part,
@@ -159,7 +159,7 @@ def _far_enough(part: Ints, xy: Ints, distance: float) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _highest(part: Ints, score: Floats, limit: int) -> npt.NDArray[np.bool_]:
+def among_highest(part: Ints, score: Floats, limit: int) -> npt.NDArray[np.bool_]:
     """True for the `limit` highest of each part."""
     if len(part) <= limit:
         return np.ones(len(part), np.bool_)

@@ -43,26 +43,23 @@ def decode(heatmaps: Floats, dark: bool = False) -> Floats:
 
 
 def average_flipped(
-    heatmaps: Floats, flipped: Floats, flip_pairs: Sequence[tuple[int, int]], shift: bool = True
+    heatmaps: Floats, flipped: Floats, mirrored: Sequence[int], shift: bool = True
 ) -> Floats:
     """The mean of (N, K, h, w) heatmaps and those of the mirrored crops, mirrored back.
 
     Args:
         heatmaps: of the crops.
         flipped: of the mirrored crops, as the network gave them.
-        flip_pairs: keypoints that change places.
+        mirrored: per keypoint, the one that is seen in its place (`Skeleton.mirrored`).
         shift: moves the second by a pixel to the right, HRNet's SHIFT_HEATMAP: a network of
             stride 4 puts a mirrored keypoint about a heatmap pixel to the left.
     """
     _, parts, height, width = heatmaps.shape
-    order = np.arange(parts)
-    for one, other in flip_pairs:
-        order[[one, other]] = other, one
     mean = np.empty_like(heatmaps)
     by = int(shift)
-    for upright, mirrored, half in zip(heatmaps, flipped, mean, strict=True):  # fits a cache
+    for upright, turned, half in zip(heatmaps, flipped, mean, strict=True):  # fits a cache
         rows = (parts * height, width)
-        back = cv2.flip(mirrored[order].reshape(rows), 1)
+        back = cv2.flip(turned[mirrored].reshape(rows), 1)
         here, half = upright.reshape(rows), half.reshape(rows)  # noqa: PLW2901 - a view
         cv2.addWeighted(here[:, by:], 0.5, back[:, : width - by], 0.5, 0, dst=half[:, by:])
         half[:, :by] = (here[:, :by] + back[:, :by]) / 2

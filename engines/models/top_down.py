@@ -89,7 +89,7 @@ class TopDown:
     def _keypoints(self, heatmaps: Floats, frames: Frames) -> Floats:
         if self.rule.flip:
             upright, mirrored = np.split(heatmaps, 2)
-            heatmaps = average_flipped(upright, mirrored, self.skeleton.flip_pairs)
+            heatmaps = average_flipped(upright, mirrored, self.skeleton.mirrored)
         keypoints = decode(heatmaps, self.rule.dark)
         height, width = heatmaps.shape[2:]
         keypoints[:, :, :2] = frames.to_image(keypoints[:, :, :2], width, height)

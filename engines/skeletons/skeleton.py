@@ -33,5 +33,13 @@ class Skeleton:
     coco: tuple[int, ...] = ()
 
     @property
+    def mirrored(self) -> list[int]:
+        """Per keypoint, the index of the one that a mirrored picture shows in its place."""
+        order = list(range(len(self.keypoints)))
+        for left, right in self.flip_pairs:
+            order[left], order[right] = right, left
+        return order
+
+    @property
     def drawn_limbs(self) -> tuple[tuple[int, int], ...]:
         return self.limbs[: len(self.limbs) - self.loops]

@@ -32,7 +32,7 @@ _WAYS: dict[str, tuple[Work, Work]] = {
             reference.average_flipped(heatmaps, flipped, COCO_17.flip_pairs)
         ),
         lambda heatmaps, flipped: top_down.decode(
-            top_down.average_flipped(heatmaps, flipped, COCO_17.flip_pairs)
+            top_down.average_flipped(heatmaps, flipped, COCO_17.mirrored)
         ),
     ),
     "dark": (

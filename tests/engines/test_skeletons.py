@@ -38,6 +38,12 @@ def test_flip_pairs_are_the_left_and_right_of_the_same_part(skeleton: Skeleton) 
 
 
 @every_skeleton
+def test_a_mirrored_picture_shows_the_other_side(skeleton: Skeleton) -> None:
+    names = skeleton.keypoints
+    assert [names[part] for part in skeleton.mirrored] == [mirrored(name) for name in names]
+
+
+@every_skeleton
 def test_a_mirrored_picture_has_the_same_sigmas(skeleton: Skeleton) -> None:
     for first, second in skeleton.flip_pairs:
         assert skeleton.sigmas[first] == skeleton.sigmas[second]

@@ -94,7 +94,7 @@ def test_the_mirrored_pass_is_mirrored_back_with_sides_exchanged_and_shifted() -
     left, right = COCO_17.flip_pairs[0]
     flipped = np.zeros((1, 17, HEIGHT, WIDTH), np.float32)
     flipped[0, left, 10, 5] = 1  # as left in the mirror: the right one
-    mean = average_flipped(np.zeros_like(flipped), flipped, COCO_17.flip_pairs)
+    mean = average_flipped(np.zeros_like(flipped), flipped, COCO_17.mirrored)
     assert np.argwhere(mean).tolist() == [[0, right, 10, WIDTH - 1 - 5 + 1]]
     assert mean.max() == 0.5
 
@@ -103,14 +103,14 @@ def test_without_the_shift_a_mirrored_picture_gives_the_same() -> None:
     heatmaps = noise(3)
     order = [0, *(keypoint for one, other in COCO_17.flip_pairs for keypoint in (other, one))]
     mirrored = heatmaps[:, order, :, ::-1]
-    mean = average_flipped(heatmaps, mirrored, COCO_17.flip_pairs, shift=False)
+    mean = average_flipped(heatmaps, mirrored, COCO_17.mirrored, shift=False)
     np.testing.assert_array_equal(mean, heatmaps)
 
 
 def test_the_average_is_that_of_plain_loops() -> None:
     heatmaps, flipped = noise(5), noise(6)
     before = heatmaps.copy(), flipped.copy()
-    mean = average_flipped(heatmaps, flipped, COCO_17.flip_pairs)
+    mean = average_flipped(heatmaps, flipped, COCO_17.mirrored)
     plain = reference.average_flipped(heatmaps, flipped, COCO_17.flip_pairs)
     np.testing.assert_array_equal(mean, plain)
     np.testing.assert_array_equal((heatmaps, flipped), before)

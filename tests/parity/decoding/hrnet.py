@@ -40,7 +40,7 @@ def _errors(scene: str, stored: Mapping[str, np.ndarray]) -> tuple[float, float,
     )
     heatmaps = stored[f"{scene}_heatmaps"].astype(np.float32)
     flipped = stored[f"{scene}_flipped_pass_heatmaps"].astype(np.float32)
-    averaged = average_flipped(heatmaps, flipped, COCO_17.flip_pairs)
+    averaged = average_flipped(heatmaps, flipped, COCO_17.mirrored)
     ours = {"": _on_image(heatmaps, frames), "flip_": _on_image(averaged, frames)}
     return (
         of_frames,
