@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from engines.pixels import PIXELS, PixelForm
+from engines.precision import Precision
 from engines.skeletons import SKELETONS, Skeleton
 
 
@@ -46,7 +47,7 @@ class Checkpoint:
 
     Attributes:
         file: its name as the authors publish it.
-        network: which network it is of; see `engines.build`.
+        network: which network it is of; see `engines.graphs`.
         variant: how that network is configured: HRNet's width, say.
     """
 
@@ -84,7 +85,7 @@ class Entry:
     networks: Mapping[str, Network]  # by role; "network" is the one that sees the picture
     checkpoint: Checkpoint | None
     files: tuple[WeightFile, ...]
-    precision: str
+    precision: Precision  # of the graphs as they are published or exported
     licence: str
     source: str
     accuracy: str
@@ -120,7 +121,7 @@ def _entry(name: str, table: dict[str, Any]) -> Entry:
         networks={role: _network(name, role, networks[role]) for role in networks},
         checkpoint=_checkpoint(table["checkpoint"]) if "checkpoint" in table else None,
         files=tuple(WeightFile(**file) for file in table.get("files", ())),
-        precision=table.get("precision", "f32"),
+        precision=table.get("precision", "fp32"),
         licence=table["licence"],
         source=table["source"],
         accuracy=table["accuracy"],

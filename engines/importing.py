@@ -61,9 +61,9 @@ def _graph(entry: Entry, file: Path, store: Store) -> Path:
 
 def _checkpoint(entry: Entry, file: Path, store: Store) -> list[Path]:
     """Makes the model's graphs, and keeps the checkpoint that they are of."""
-    from engines.build import build  # noqa: PLC0415 - needs torch
+    from engines.graphs import make_graphs  # noqa: PLC0415 - needs torch
 
-    made = build(entry, file, store)
+    made = make_graphs(entry, file, store)
     if {network.graph for network in entry.networks.values()} <= {path.name for path in made}:
         made.append(keep(file, store.checkpoint(entry)))
     return made

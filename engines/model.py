@@ -23,11 +23,19 @@ _ARRAYS = 16
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model with its engines, by the names its steps use."""
+    """A model with its engines, by the names its steps use.
+
+    Attributes:
+        entry: of the catalogue.
+        system: what it prepares, asks its engines for, and makes of the answers.
+        engines: of every network of the entry.
+        replicas: the same engines on further GPUs, one mapping a GPU.
+    """
 
     entry: Entry
     system: BottomUp | TopDown
     engines: Mapping[str, Engine]
+    replicas: tuple[Mapping[str, Engine], ...] = ()
 
     @property
     def is_top_down(self) -> bool:
@@ -67,8 +75,9 @@ class Model:
         return _bodies(self.system, image)
 
     def close(self) -> None:
-        for engine in self.engines.values():
-            engine.close()
+        for engines in (self.engines, *self.replicas):
+            for engine in engines.values():
+                engine.close()
 
 
 def load(

@@ -91,10 +91,10 @@ def build(
 ) -> None:
     """Make a model's graphs anew from the checkpoint that was imported (needs PyTorch)."""
     with failing():
-        from engines.build import build as build_graphs  # noqa: PLC0415 - needs torch
+        from engines.graphs import make_graphs  # noqa: PLC0415 - needs torch
 
         entry, kept = find(name), store(Settings())
-        for path in build_graphs(entry, kept.checkpoint(entry), kept, deform_conv=deform_conv):
+        for path in make_graphs(entry, kept.checkpoint(entry), kept, deform_conv=deform_conv):
             typer.echo(f"{name} has {path}")
 
 

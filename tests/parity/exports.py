@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from engines.build import network_of
 from engines.catalog import Entry, Network, catalog, find
+from engines.graphs import network_of
 from engines.importing import bring
 from engines.networks.prn import GRID
 from engines.pixels import PixelForm

@@ -13,8 +13,8 @@ pytest.importorskip("onnxscript", reason="torch exports with onnxscript, which i
 import torch
 
 from engines import checkpoints
-from engines.build import build, network_of
 from engines.catalog import find
+from engines.graphs import make_graphs, network_of
 from engines.model import load, run
 from engines.networks.lightweight_openpose import LightweightOpenPose
 from engines.networks.multiposenet import MultiPoseNet
@@ -49,7 +49,7 @@ def test_a_checkpoint_of_any_depth_becomes_a_model_that_runs(tmp_path: Path) -> 
     store = Store(tmp_path / "cache")
     entry = find("lightweight-openpose")
     assert not store.ready(entry)
-    assert all(path.is_file() for path in build(entry, checkpoint, store))
+    assert all(path.is_file() for path in make_graphs(entry, checkpoint, store))
     assert store.ready(entry)
     model = load(entry.name, store, Options(height=128))
     people = run(model, np.zeros((100, 150, 3), np.uint8))
@@ -63,7 +63,7 @@ def test_a_pose_residual_network_alone_replaces_that_of_multiposenet(
 ) -> None:
     checkpoint, entry = tmp_path / "PRN.pth.tar", find("multiposenet-resnet50")
     torch.save({"state_dict": PoseResidualNetwork(layers).state_dict()}, checkpoint)
-    (made,) = build(entry, checkpoint, Store(tmp_path))
+    (made,) = make_graphs(entry, checkpoint, Store(tmp_path))
     assert made == Store(tmp_path).graph(entry, entry.networks["prn"])
 
 
@@ -84,7 +84,7 @@ def test_dekrs_rescoring_network_is_kept_for_its_decoding(tmp_path: Path) -> Non
     layers = rescoring(74)
     torch.save(layers, tmp_path / "final_rescore_coco_kpt.pth")
     entry, store = find("dekr-w32-coco"), Store(tmp_path / "cache")
-    (made,) = build(entry, tmp_path / "final_rescore_coco_kpt.pth", store)
+    (made,) = make_graphs(entry, tmp_path / "final_rescore_coco_kpt.pth", store)
     assert made == store.imported(entry) / RESCORING
     with np.load(made) as kept:
         assert {key: value.shape for key, value in kept.items()} == {
@@ -96,21 +96,21 @@ def test_a_rescoring_network_of_another_skeleton_is_refused(tmp_path: Path) -> N
     torch.save(rescoring(59), tmp_path / "crowd.pth")
     store = Store(tmp_path / "cache")
     with pytest.raises(checkpoints.CheckpointError, match=r"takes 59 features.* gives 74"):
-        build(find("dekr-w32-coco"), tmp_path / "crowd.pth", store)
-    build(find("dekr-w32-crowdpose"), tmp_path / "crowd.pth", store)
+        make_graphs(find("dekr-w32-coco"), tmp_path / "crowd.pth", store)
+    make_graphs(find("dekr-w32-crowdpose"), tmp_path / "crowd.pth", store)
 
 
 def test_a_model_that_is_published_ready_to_run_is_not_built(tmp_path: Path) -> None:
     entry = find("lightweight-openpose-int8")
     with pytest.raises(ValueError, match="lightweight-openpose-int8 is not made of a checkpoint"):
-        build(entry, tmp_path / "checkpoint.pth", Store(tmp_path))
+        make_graphs(entry, tmp_path / "checkpoint.pth", Store(tmp_path))
 
 
 def test_only_dekr_has_deformable_convolutions_to_export(tmp_path: Path) -> None:
     checkpoint, store = tmp_path / "checkpoint.pth", Store(tmp_path / "cache")
     torch.save(LightweightOpenPose(1).state_dict(), checkpoint)
     with pytest.raises(ValueError, match="no deformable convolutions"):
-        build(find("lightweight-openpose"), checkpoint, store, deform_conv=True)
+        make_graphs(find("lightweight-openpose"), checkpoint, store, deform_conv=True)
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_no_graph(tmp_path: Path) -> None:
@@ -118,5 +118,5 @@ def test_a_checkpoint_that_does_not_fit_leaves_no_graph(tmp_path: Path) -> None:
     torch.save({"state_dict": {"weight": torch.zeros(1)}}, checkpoint)
     entry, store = find("lightweight-openpose"), Store(tmp_path / "cache")
     with pytest.raises(checkpoints.CheckpointError, match="unexpected: weight"):
-        build(entry, checkpoint, store)
+        make_graphs(entry, checkpoint, store)
     assert not store.ready(entry)

@@ -30,7 +30,9 @@ _RESCORING_KEYS = {f"l{layer}.{kind}" for layer in (1, 2, 3) for kind in ("weigh
 Parameters = Mapping[str, Tensor]
 
 
-def build(entry: Entry, checkpoint: Path, store: Store, *, deform_conv: bool = False) -> list[Path]:
+def make_graphs(
+    entry: Entry, checkpoint: Path, store: Store, *, deform_conv: bool = False
+) -> list[Path]:
     """Exports the network of `entry` with the parameters of `checkpoint`, as ONNX graphs.
 
     The number of Lightweight OpenPose's refinement stages and of the Pose Residual Network's
@@ -77,13 +79,31 @@ def _made_of(entry: Entry) -> Checkpoint:
     return entry.checkpoint
 
 
-def _parts(network: nn.Module) -> dict[str, nn.Module]:
+def networks_of(entry: Entry, checkpoint: Path, *, fused: bool = True) -> dict[str, nn.Module]:
+    """The networks of a whole checkpoint by role, in evaluation mode, as the graphs have them.
+
+    Args:
+        entry: made of a checkpoint.
+        checkpoint: the authors' file.
+        fused: whether DEKR's small operators are one for all keypoints; else as the authors'.
+
+    Raises:
+        OSError: the checkpoint cannot be opened. CheckpointError: it does not fit.
+        ValueError: the model is not made of a checkpoint.
+    """
+    parameters = checkpoints.read(checkpoint)
+    network = network_of(entry, parameters)
+    checkpoints.fit(network, parameters, checkpoint)
+    return _parts(network.eval(), fused=fused)
+
+
+def _parts(network: nn.Module, *, fused: bool = True) -> dict[str, nn.Module]:
     """By role, what becomes a graph of its own."""
     if isinstance(network, PoseResidualNetwork):
         return {"prn": network}
     if isinstance(network, MultiPoseNet):
         return {"network": network, "prn": network.prn}
-    return {"network": fuse(network) if isinstance(network, Dekr) else network}
+    return {"network": fuse(network) if fused and isinstance(network, Dekr) else network}
 
 
 def _graph(entry: Entry, role: str, part: nn.Module, store: Store, deform_conv: bool) -> Path:
