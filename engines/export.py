@@ -20,6 +20,7 @@ from torch.export import Dim
 
 from engines.networks.deform_conv import OPERATOR
 from engines.networks.folding import fold
+from engines.networks.on_pixels import OnPixels
 
 OPSET = 18
 OPSET_OF_DEFORM_CONV = 19  # the first to have the operator
@@ -70,7 +71,7 @@ def export(
     """
     if len(mean) != 3 or len(scale) != 3:
         raise ValueError("mean and scale need three values each, one a channel")
-    on_pixels = _OnPixels(_exact(network), mean, scale, rgb).eval()
+    on_pixels = OnPixels(_exact(network), mean, scale, rgb).eval()
     # Two images and many cells: a size of one would be taken for a constant.
     example = torch.zeros(2, 8 * multiple, 12 * multiple, 3, dtype=torch.uint8)
     # The exporter folds normalisations too, but takes half as long where it finds none.
@@ -88,30 +89,6 @@ def export_arrays(
     """
     arrays = _Input("input", torch.zeros(2, *shape), {0: Dim("batch")})
     _write(_exact(network), path, arrays, outputs)
-
-
-class _OnPixels(nn.Module):
-    """A network that takes (N, H, W, 3) uint8 BGR."""
-
-    order: Tensor | None
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(
-        self, network: nn.Module, mean: Sequence[float], scale: Sequence[float], rgb: bool
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("order", torch.tensor([2, 1, 0]) if rgb else None)
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).view(1, 3, 1, 1))
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        pixels = image.to(torch.float32).permute(0, 3, 1, 2)  # TensorRT does not transpose uint8
-        if self.order is not None:
-            pixels = pixels.index_select(1, self.order)
-        made = self.network((pixels - self.mean) / self.scale)
-        return (made,) if isinstance(made, Tensor) else tuple(made)
 
 
 def _exact(network: nn.Module) -> nn.Module:

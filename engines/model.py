@@ -1,24 +1,19 @@
-"""Loads a model by name and runs it on an image."""
+"""A model with its engines, and running it on an image."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from engines import weights
-from engines.catalog import Entry, Network, find
+import numpy as np
+
+from engines.catalog import Entry
 from engines.geometry import Pixels
 from engines.models.top_down import TopDown
-from engines.options import Options
 from engines.people import People
-from engines.runtime.engine import Engine
-from engines.runtime.openvino import OpenVinoEngine
+from engines.runtime.engine import Batch, Engine, Maps
 from engines.steps import Steps
-from engines.systems import SYSTEMS, BottomUp, Detector
-
-# Inputs that a network without pictures takes at once. The Pose Residual Network reads 285 MB of
-# weights for each batch, which costs the same for 1 person as for 8.
-_ARRAYS = 16
+from engines.systems import BottomUp, Detector
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +25,14 @@ class Model:
         system: what it prepares, asks its engines for, and makes of the answers.
         engines: of every network of the entry.
         replicas: the same engines on further GPUs, one mapping a GPU.
+        why: those engines, in words.
     """
 
     entry: Entry
     system: BottomUp | TopDown
     engines: Mapping[str, Engine]
     replicas: tuple[Mapping[str, Engine], ...] = ()
+    why: str = ""
 
     @property
     def is_top_down(self) -> bool:
@@ -80,46 +77,6 @@ class Model:
                 engine.close()
 
 
-def load(
-    name: str,
-    store: weights.Store,
-    options: Options | None = None,
-    *,
-    threads: int = 0,
-    max_batch: int = 2,
-    progress: weights.Progress | None = None,
-) -> Model:
-    """Fetches what is missing and compiles the engines of a model of the catalogue.
-
-    Args:
-        name: in the catalogue.
-        store: where its weights are kept and come from.
-        options: how it runs; the model's own way if None.
-        threads: of the CPU engine; 0 takes every core.
-        max_batch: the most pictures a CPU engine takes at once.
-        progress: told the bytes of each file that is fetched.
-
-    Raises:
-        UnknownModelError, WeightsError
-        ValueError: the model does not take one of the options.
-    """
-    entry, options = find(name), options or Options()
-    kind = SYSTEMS[entry.system]
-    if refused := options.chosen() - kind.takes:
-        raise ValueError(f"{name} does not take {', '.join(sorted(refused))}: leave it out")
-    if options.height is not None:
-        entry = replace(entry, input=replace(entry.input, height=options.height))
-    weights.ensure(entry, store, progress)
-
-    def compiled(network: Network) -> OpenVinoEngine:
-        most = _ARRAYS if network.pixels is None else max_batch
-        return OpenVinoEngine(store.graph(entry, network), network, threads, most)
-
-    system = kind.make(entry, store.imported(entry), options)
-    networks = entry.networks.values()
-    return Model(entry, system, {network.name: compiled(network) for network in networks})
-
-
 def run(model: Model, image: Pixels, found: People | Model | None = None) -> People:
     """The people of `image`, driving the model's steps in place; see `Model.steps`."""
     detector = found if isinstance(found, Model) else None
@@ -136,10 +93,19 @@ def drive(steps: Steps, engines: Mapping[str, Engine]) -> People:
     try:
         asked = next(steps)
         while True:
-            asked = steps.send(engines[asked.network].infer(asked.inputs))
+            asked = steps.send(_answer(engines[asked.network], asked.inputs))
     except StopIteration as stopped:
         people: People = stopped.value
         return people
+
+
+def _answer(engine: Engine, inputs: Batch) -> Maps:
+    """Maps of any number of inputs, in batches that the engine takes."""
+    most = engine.max_batch
+    if len(inputs) <= most:
+        return engine.infer(inputs)
+    parts = [engine.infer(inputs[at : at + most]) for at in range(0, len(inputs), most)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _detected(system: TopDown, image: Pixels, detector: Model) -> Steps:

@@ -19,6 +19,7 @@ from engines.models.openpose import OpenPose
 from engines.models.top_down import TopDown, TopDownRule
 from engines.models.yolox import YoloX
 from engines.options import Options
+from engines.sizes import Made
 from engines.skeletons import CROWDPOSE_14
 from engines.steps import Steps
 
@@ -30,6 +31,13 @@ class BottomUp(Protocol):
     """A system that finds people by itself."""
 
     def steps(self, image: Pixels) -> Steps: ...
+
+
+class Measured(BottomUp, Protocol):
+    """One that knows the sizes of the inputs that it makes of pictures."""
+
+    @property
+    def sizes(self) -> Made: ...
 
 
 @runtime_checkable
@@ -44,24 +52,25 @@ class System:
     """How entries of a system become what runs them.
 
     Attributes:
-        make: from an entry, the folder of what the user brought, and options.
+        make: from an entry, the folder of what the user brought (None to leave that out), and
+            options.
         takes: names of the options it heeds.
     """
 
-    make: Callable[[Entry, Path, Options], BottomUp | TopDown]
+    make: Callable[[Entry, Path | None, Options], Measured | TopDown]
     takes: frozenset[str] = frozenset()
 
 
-def _lightweight_openpose(entry: Entry, _: Path, options: Options) -> LightweightOpenPose:
+def _lightweight_openpose(entry: Entry, _: Path | None, options: Options) -> LightweightOpenPose:
     height = options.height or entry.input.height
     return LightweightOpenPose(entry.skeleton, Letterbox(height), entry.name)
 
 
-def _openpose(entry: Entry, _: Path, options: Options) -> OpenPose:
+def _openpose(entry: Entry, _: Path | None, options: Options) -> OpenPose:
     return OpenPose(entry.skeleton, options.height or entry.input.height, entry.name)
 
 
-def _dekr(entry: Entry, brought: Path, options: Options) -> Dekr:
+def _dekr(entry: Entry, brought: Path | None, options: Options) -> Dekr:
     crowd = entry.skeleton is CROWDPOSE_14
     return Dekr(
         entry.skeleton,
@@ -70,22 +79,22 @@ def _dekr(entry: Entry, brought: Path, options: Options) -> Dekr:
         dekr_grouping.CROWDPOSE if crowd else dekr_grouping.COCO,
         flip=options.flip,
         scales=options.scales,
-        rescoring=_arrays(brought / RESCORING),
+        rescoring=_arrays(brought / RESCORING) if brought else None,
     )
 
 
-def _multiposenet(entry: Entry, _: Path, options: Options) -> MultiPoseNet:
+def _multiposenet(entry: Entry, _: Path | None, options: Options) -> MultiPoseNet:
     height = options.height or entry.input.height
     return MultiPoseNet(entry.skeleton, height, entry.name, entry.networks["prn"].name)
 
 
-def _top_down(entry: Entry, _: Path, options: Options) -> TopDown:
+def _top_down(entry: Entry, _: Path | None, options: Options) -> TopDown:
     width = entry.input.width or entry.input.height
     rule = TopDownRule(flip=options.flip, dark=options.dark)
     return TopDown(entry.skeleton, width, entry.input.height, entry.name, rule)
 
 
-def _yolox(entry: Entry, _: Path, __: Options) -> YoloX:
+def _yolox(entry: Entry, _: Path | None, __: Options) -> YoloX:
     return YoloX(entry.name, entry.input.height)
 
 

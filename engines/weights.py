@@ -46,6 +46,10 @@ class Store:
         """The folder of what the user brought."""
         return self.folder(entry) / "imported"
 
+    def engines(self, entry: Entry) -> Path:
+        """The folder of what was built for this machine."""
+        return self.folder(entry) / "engines"
+
     def graph(self, entry: Entry, network: Network) -> Path:
         """Where the graph of a network is, or would be."""
         brought = self.imported(entry) / network.graph

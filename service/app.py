@@ -118,6 +118,8 @@ class App:
     def _load(self, name: str) -> Model:
         """Loads a model and lets its engines answer once."""
         model = load_model(name, self._settings)
+        engine = next(iter(model.engines.values()))
+        log.info("%s runs on %s, %s: %s", name, engine.name, engine.precision, model.why)
         run(model, np.zeros((480, 640, 3), np.uint8))
         return model
 

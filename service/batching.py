@@ -1,4 +1,4 @@
-"""The queue an engine pulls from: pure policy, injected clock.
+"""The queue that a network's engines pull from: pure policy, injected clock.
 
 The engine pulls. When it is free it takes what waits, up to its largest batch, at once;
 with `max_delay` it waits until the batch is full or its oldest entry has waited that
@@ -7,6 +7,7 @@ long, or half of the time that a caller gave. Pictures of different shapes never
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ class Entry(Generic[T]):
     abandoned: Callable[[], bool]
     queued_at: float
 
+    def wanted(self, now: float) -> bool:
+        """Whether its caller is there and its deadline has not passed."""
+        return self.deadline > now and not self.abandoned()
+
 
 @dataclass(frozen=True, slots=True)
 class Pull(Generic[T]):
@@ -60,6 +65,12 @@ class BatchQueue(Generic[T]):
     def __len__(self) -> int:
         """Pictures that wait."""
         return sum(entry.size for entry in self._waiting)
+
+    @property
+    def oldest(self) -> float:
+        """When the oldest entry that is still wanted came; infinity if there is none."""
+        now = self._clock()
+        return next((one.queued_at for one in self._waiting if one.wanted(now)), math.inf)
 
     def put(self, entry: Entry[T]) -> None:
         self._waiting.append(entry)

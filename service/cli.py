@@ -9,7 +9,7 @@ import typer
 
 from service.commands import running, weights
 from service.console import downloads, failing
-from service.loading import ensure_served
+from service.loading import engine_of, ensure_served, served_names
 from service.settings import Settings
 
 app = typer.Typer(
@@ -43,11 +43,14 @@ def serve(context: typer.Context) -> None:
 
 @app.command(context_settings=_FLAGS)
 def config(context: typer.Context) -> None:
-    """Print every setting, as environment variables."""
+    """Print every setting, as environment variables, and what runs the models."""
     with failing():
         settings = Settings.from_flags(context.args)
-    for name, value, description in settings.described():
-        typer.echo(f"# {description}\n{name}={value}")
+        engines = [engine_of(name, settings) for name in served_names(settings)]
+    for variable, value, description in settings.described():
+        typer.echo(f"# {description}\n{variable}={value}")
+    for engine in engines:
+        typer.echo(f"# {engine}")
 
 
 app.add_typer(weights.app)

@@ -23,10 +23,13 @@ from rich.progress import (
 
 from engines import weights
 from engines.catalog import UnknownModelError
+from engines.comparison import UnprovenError
+from engines.runtime.auto import EngineError
 
 T = TypeVar("T")
 
-WRONG_USE, MISSING_WEIGHTS = 2, 3  # exit statuses
+WRONG_USE, MISSING_WEIGHTS, NO_ENGINE = 2, 3, 4  # exit statuses
+_EXTRAS = {"nncf": "int8", "onnxruntime": "int8", "tensorrt": "gpu", "pynvml": "gpu"}
 
 
 @contextmanager
@@ -58,8 +61,12 @@ def failing() -> Iterator[None]:
             say(f"{name}: {problem['msg']}, not {problem['input']!r}")
         raise typer.Exit(WRONG_USE) from error
     except ModuleNotFoundError as error:
-        say(f"{error.name} is not installed; run: pip install 'posewire[torch]'")
+        extra = _EXTRAS.get((error.name or "").partition(".")[0], "torch")
+        say(f"{error.name} is not installed; run: pip install 'posewire[{extra}]'")
         raise typer.Exit(WRONG_USE) from error
+    except (UnprovenError, EngineError) as error:
+        say(str(error))
+        raise typer.Exit(NO_ENGINE) from error
     except (UnknownModelError, SettingsError, OSError, ValueError) as error:
         say(str(error))
         raise typer.Exit(WRONG_USE) from error

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from engines.geometry import Pixels
@@ -32,31 +30,17 @@ from service.errors import (
 )
 from service.estimate import Estimate, Query
 from service.images import ImageLimits, decode
+from service.lane import Lane
 from service.metrics import Metrics
+from service.scheduler import Scheduler
+from service.served import Served
 from service.settings import WHOLE_IMAGE
-from service.worker import Worker
+from service.stopwatch import Stopwatch
 
 T = TypeVar("T")
 Found = People | Model | None
 """Where people are: see `Model.steps`."""
 log = logging.getLogger("posewire")
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A model with the worker of each of its networks."""
-
-    model: Model
-    workers: Mapping[str, Worker]
-
-    @property
-    def alive(self) -> bool:
-        return all(worker.alive for worker in self.workers.values())
-
-    @property
-    def waiting(self) -> int:
-        """Pictures that wait for an engine."""
-        return sum(len(worker) for worker in self.workers.values())
 
 
 class Estimator:
@@ -79,7 +63,8 @@ class Estimator:
         detector: str = WHOLE_IMAGE,
     ) -> None:
         self._models: dict[str, Served] = {}
-        self._workers: dict[str, Worker] = {}  # by network, of all models
+        self._lanes: dict[str, Lane] = {}  # by network, of all models
+        self._scheduler = Scheduler(metrics.count_busy)
         self._detector = detector
         self._limits = limits
         self._admission = admission
@@ -87,20 +72,20 @@ class Estimator:
         self._pool = pool
 
     def add(self, model: Model, max_delay: float = 0.0) -> None:
-        """Serves `model` from now on, each of its engines on a thread of its own."""
+        """Serves `model` from now on, on every device that has its engines."""
         name, metrics = model.entry.name, self._metrics
-        batches = metrics.batches.labels(name)
-        served = Served(
-            model,
-            {
-                network: Worker(f"engine-{network}", engine, max_delay, batches.observe)
-                for network, engine in model.engines.items()
-            },
-        )
+        told, sets = metrics.batches.labels(name).observe, (model.engines, *model.replicas)
+        lanes = {
+            network: self._scheduler.add(network, [one[network] for one in sets], told, max_delay)
+            for network in model.engines
+        }
+        served = Served(model, lanes)
         metrics.queue.labels(name).set_function(lambda: served.waiting)
         metrics.engine_up.labels(name).set_function(lambda: float(served.alive))
+        for device in self._scheduler.devices.values():
+            metrics.watch(device)
         self._models[name] = served
-        self._workers.update(served.workers)
+        self._lanes.update(lanes)
 
     def dead(self) -> list[str]:
         """Models with an engine that no longer runs."""
@@ -108,8 +93,7 @@ class Estimator:
 
     def close(self) -> None:
         """Stops the engines."""
-        for worker in self._workers.values():
-            worker.close()
+        self._scheduler.close()
 
     def served(self, name: str) -> Served:
         """The model served by that name; the first one where the name is empty.
@@ -192,11 +176,11 @@ class Estimator:
         return found
 
     async def _drive(self, data: bytes, model: Model, found: Found, query: Query) -> Estimate:
-        watch = _Stopwatch()
+        watch = Stopwatch()
         opened = await self._in_pool(lambda: self._open(data, model, found, query, watch))
         asked = opened.asked
         while isinstance(asked, Infer):
-            answer = await self._workers[asked.network].infer(asked.inputs, query.deadline)
+            answer = await self._lanes[asked.network].infer(asked.inputs, query.deadline)
             watch.seconds["queue"] += answer.queued
             watch.seconds["infer"] += answer.inferred
             asked = await self._in_pool(_step(opened.steps, answer.maps, watch))
@@ -210,7 +194,7 @@ class Estimator:
         )
 
     def _open(
-        self, data: bytes, model: Model, found: Found, query: Query, watch: _Stopwatch
+        self, data: bytes, model: Model, found: Found, query: Query, watch: Stopwatch
     ) -> _Opened:
         """Decodes an image and takes the model's first step, in one go on one thread."""
         with watch.time("decode"):
@@ -242,28 +226,7 @@ class _Opened:
     asked: Infer | People
 
 
-_STAGES = ("decode", "prepare", "queue", "infer", "group")
-
-
-@dataclass(slots=True)
-class _Stopwatch:
-    """Seconds by stage, since it was made."""
-
-    began: float = field(default_factory=time.perf_counter)
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_STAGES, 0.0))
-
-    @contextmanager
-    def time(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.seconds[stage] += time.perf_counter() - began
-
-    def milliseconds(self) -> dict[str, float]:
-        spent = {**self.seconds, "total": time.perf_counter() - self.began}
-        return {stage: round(seconds * 1e3, 3) for stage, seconds in spent.items()}
-
-
-def _step(steps: Steps, maps: Maps, watch: _Stopwatch) -> Callable[[], Infer | People]:
+def _step(steps: Steps, maps: Maps, watch: Stopwatch) -> Callable[[], Infer | People]:
     """The Python between two engine calls."""
 
     def step() -> Infer | People:

@@ -93,7 +93,8 @@ def model_infos(models: Sequence[Model]) -> list[ModelInfo]:
 
 
 def _model_info(model: Model, *, default: bool) -> ModelInfo:
-    entry = model.entry
+    entry, engine = model.entry, next(iter(model.engines.values()))
+    devices = [next(iter(one.values())).device for one in (model.engines, *model.replicas)]
     return ModelInfo(
         name=entry.name,
         title=entry.title,
@@ -104,8 +105,10 @@ def _model_info(model: Model, *, default: bool) -> ModelInfo:
         top_down=model.is_top_down,
         input_height=entry.input.height,
         input_width=entry.input.width,
-        engine=next(iter(model.engines.values())).name,
-        precision=entry.precision,
+        engine=engine.name,
+        precision=engine.precision,
+        devices=devices,
+        why=model.why,
         licence=entry.licence,
         source=entry.source,
         accuracy=entry.accuracy,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from engines.catalog import UnknownModelError, find
-from engines.model import Model, load
+from engines.loading import choose_engine, load
+from engines.model import Model
 from engines.options import Options
+from engines.runtime.auto import EngineError
 from engines.systems import SYSTEMS, TOP_DOWN
 from engines.weights import Progress, Store, ensure
 from service.settings import WHOLE_IMAGE, Settings
+
+log = logging.getLogger("posewire")
 
 
 def served_names(settings: Settings) -> list[str]:
@@ -42,27 +48,45 @@ def _detectors(settings: Settings) -> list[str]:
     return [settings.detector]
 
 
-def load_model(name: str, settings: Settings, progress: Progress | None = None) -> Model:
+def load_model(
+    name: str,
+    settings: Settings,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = log.info,
+) -> Model:
     """A model with those options of the settings that it takes."""
+    options, wanted = options_of(name, settings), settings.engine_options
+    return load(name, store(settings), options, wanted, progress=progress, say=say)
+
+
+def options_of(name: str, settings: Settings) -> Options:
+    """Those options of the settings that a model takes."""
     takes, default = SYSTEMS[find(name).system].takes, Options()
     others = settings.options.chosen() - takes
-    return load(
-        name,
-        store(settings),
-        replace(settings.options, **{other: getattr(default, other) for other in others}),
-        threads=settings.threads,
-        max_batch=settings.max_batch,
-        progress=progress,
-    )
+    return replace(settings.options, **{other: getattr(default, other) for other in others})
 
 
-def load_pair(settings: Settings, progress: Progress | None = None) -> tuple[Model, Model | None]:
+def engine_of(name: str, settings: Settings) -> str:
+    """What would run a model, and why, in words; or why nothing would."""
+    try:
+        choice = choose_engine(find(name), store(settings), settings.engine_options)
+    except EngineError as error:
+        return str(error)
+    devices = ", ".join(f"{gpu.device} ({gpu.name})" for gpu in choice.gpus) or "cpu"
+    return f"{name} runs on {choice.backend}, {choice.precision}, on {devices}: {choice.why}"
+
+
+def load_pair(
+    settings: Settings,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = log.info,
+) -> tuple[Model, Model | None]:
     """The first model, and what finds people for it where it needs that."""
     first, *_ = served_names(settings)
-    model = load_model(first, settings, progress)
+    model = load_model(first, settings, progress, say)
     if not model.is_top_down or settings.detector == WHOLE_IMAGE:
         return model, None
-    return model, load_model(settings.detector, settings, progress)
+    return model, load_model(settings.detector, settings, progress, say)
 
 
 def ensure_served(settings: Settings, progress: Progress | None = None) -> None:

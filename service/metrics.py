@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as _generate_latest
 
+from service.device import Device
 from service.errors import ServiceError
 
 _SECONDS = (
@@ -73,6 +74,30 @@ class Metrics:
         self.engine_up = Gauge(
             "pose_engine_up", "1 while the engine answers.", ["model"], registry=self.registry
         )
+        self.device_up = Gauge(
+            "pose_device_up",
+            "1 while the device runs what it is given.",
+            ["device"],
+            registry=self.registry,
+        )
+        self.device_batches = Gauge(
+            "pose_device_batches",
+            "Batches under way on the device.",
+            ["device"],
+            registry=self.registry,
+        )
+        self.device_busy = Counter(
+            "pose_device_busy_seconds_total",
+            "Time for which the device had batches under way.",
+            ["device"],
+            registry=self.registry,
+        )
+        self.gpu_memory = Gauge(
+            "pose_gpu_memory_bytes",
+            "Memory that the engines hold on the device.",
+            ["device"],
+            registry=self.registry,
+        )
 
     @contextmanager
     def request(self, protocol: str, model: str) -> Iterator[None]:
@@ -90,6 +115,15 @@ class Metrics:
         finally:
             self.requests.labels(protocol, model, code).inc()
             self.seconds.labels(protocol, model).observe(time.perf_counter() - began)
+
+    def watch(self, device: Device) -> None:
+        """Shows how a device does from now on."""
+        self.device_up.labels(device.name).set_function(lambda: float(device.alive))
+        self.device_batches.labels(device.name).set_function(lambda: device.under_way)
+
+    def count_busy(self, device: str, seconds: float) -> None:
+        """Counts time for which a device had batches under way."""
+        self.device_busy.labels(device).inc(seconds)
 
     def text(self) -> bytes:
         """The text exposition format."""

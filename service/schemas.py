@@ -123,6 +123,8 @@ class ModelInfo(BaseModel):
     input_width: int | None = Field(description="null where it follows from the picture.")
     engine: str
     precision: str
+    devices: list[str] = Field(description="What the engine runs on: cpu, or cuda:0 and so on.")
+    why: str = Field(description="Why this engine.")
     licence: str
     source: str
     accuracy: str

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, CliApp, NoDecode, SettingsConfigDict
 
 from engines.options import Options
+from engines.precision import Precision
+from engines.runtime.options import Backend, EngineOptions
+from engines.sizes import parse_sizes
 
 WHOLE_IMAGE = "whole-image"
 """In place of a detector's name: the whole image is one person."""
@@ -63,8 +66,35 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=0, ge=0, description="Threads of a CPU engine; 0 takes every core."
     )
-    max_batch: int = Field(
-        default=2, ge=1, le=64, description="Most pictures a CPU engine takes at once."
+    engine: Backend | Literal["auto"] = Field(
+        default="auto",
+        description="What runs the networks; auto: TensorRT, else PyTorch on CUDA, else OpenVINO.",
+    )
+    precision: Precision | Literal["auto"] = Field(
+        default="auto",
+        description="Of the networks; auto: fp16 on a GPU, and on a CPU as they are published.",
+    )
+    max_batch: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Most pictures an engine takes at once; 2 on a CPU, 8 or 32 on a GPU.",
+    )
+    gpus: Annotated[tuple[int, ...] | None, NoDecode] = Field(
+        default=None, description="Numbers of the GPUs to use, separated by commas; all of them."
+    )
+    gpu_memory: int | None = Field(
+        default=None, ge=256, description="Most MiB of each GPU's memory; as much as there is."
+    )
+    sizes: str | None = Field(
+        default=None,
+        description="Inputs that TensorRT engines are built for, least, usual and largest, as in "
+        "256x256,368x656,368x1472; what the system makes of pictures.",
+    )
+    pictures: Path | None = Field(
+        default=None,
+        description="Folder of pictures with people, to calibrate int8 with and to compare "
+        "engines on; a few that come with Posewire.",
     )
     max_delay_ms: float = Field(
         default=0.0,
@@ -100,7 +130,7 @@ class Settings(BaseSettings):
         description="Time accepted work has to finish after SIGTERM.",
     )
 
-    @field_validator("models", "scales", mode="before")
+    @field_validator("models", "scales", "gpus", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -114,10 +144,31 @@ class Settings(BaseSettings):
             raise ValueError("scales are multiples of 0.5 up to 4, with 1 among them")
         return scales
 
+    @field_validator("sizes")
+    @classmethod
+    def _three_sizes(cls, sizes: str | None) -> str | None:
+        if sizes is not None:
+            parse_sizes(sizes)
+        return sizes
+
     @property
     def options(self) -> Options:
         """How models run."""
         return Options(self.height, self.flip, self.scales, self.dark)
+
+    @property
+    def engine_options(self) -> EngineOptions:
+        """How their engines run."""
+        return EngineOptions(
+            backend=None if self.engine == "auto" else self.engine,
+            precision=None if self.precision == "auto" else self.precision,
+            threads=self.threads,
+            max_batch=self.max_batch,
+            gpus=self.gpus,
+            gpu_memory=self.gpu_memory,
+            sizes=parse_sizes(self.sizes) if self.sizes else None,
+            pictures=self.pictures,
+        )
 
     @classmethod
     def from_flags(cls, flags: list[str]) -> Settings:

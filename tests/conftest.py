@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engines.model import Model, load
+from engines.loading import load
+from engines.model import Model
 from engines.weights import Store
 from tests.shared import ROOT, shared
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from engines.geometry import Floats, Pixels
 from engines.grouping.dekr import COCO, STRIDE, DekrRule, Pass, decode
 from engines.grouping.dekr_rescoring import Layers, rescore
 from engines.people import People
+from engines.sizes import Made, made_by
 from engines.skeletons import Skeleton
 from engines.steps import Infer, Steps
 
@@ -34,11 +36,9 @@ class Placement:
 
     def warp(self, image: Pixels, scale: float = 1.0) -> Pixels:
         """`image` (H, W, 3) on the input of that scale (h, w, 3), black around it."""
-        width, height = self.size
         (x, y), zoom = self.offset, self.zoom
         affine = scale * np.array([[zoom, 0, x], [0, zoom, y]])
-        size = (int(scale * width), int(scale * height))
-        return np.asarray(cv2.warpAffine(image, affine, size), np.uint8)
+        return np.asarray(cv2.warpAffine(image, affine, _scaled(self.size, scale)), np.uint8)
 
     def to_image(self, points: Floats) -> Floats:
         """(..., 2) x, y on the input of scale 1 as x, y of the image, as COCO counts.
@@ -73,6 +73,10 @@ def _ceil(side: float) -> int:
     return int((side + _MULTIPLE - 1) // _MULTIPLE) * _MULTIPLE
 
 
+def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    return int(scale * size[0]), int(scale * size[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Dekr:
     """Z. Geng et al., "Bottom-Up Human Pose Estimation Via Disentangled Keypoint Regression", 2021.
@@ -97,9 +101,16 @@ class Dekr:
         if 1 not in self.scales or any(scale <= 0 or scale % 0.5 for scale in self.scales):
             raise ValueError(f"scales {self.scales} are not multiples of 0.5 with 1 among them")
 
+    @property
+    def sizes(self) -> Made:
+        """Of the network's input, of all scales; the usual one is of scale 1."""
+        made = made_by(lambda image: self._place(image).warp(image), _MULTIPLE)
+        least, usual, largest = made.sizes
+        low, high = _scaled(least, min(self.scales)), _scaled(largest, max(self.scales))
+        return Made((low, usual, high), gcd(*(int(scale * _MULTIPLE) for scale in self.scales)))
+
     def steps(self, image: Pixels) -> Steps:
-        height, width = image.shape[:2]
-        placement = place(width, height, self.short_side)
+        placement = self._place(image)
         inputs = [self._input(placement.warp(image, scale)) for scale in self.scales]
         del image  # a large photograph is not kept while its inputs wait for the engine
         passes = []
@@ -113,6 +124,10 @@ class Dekr:
             scores = rescore(keypoints, scores, self.skeleton, self.rescoring)
         keypoints[:, :, 2] = keypoints[:, :, 2].clip(_LEAST_SCORE, 1)
         return People.of(keypoints, scores.clip(0, 1))
+
+    def _place(self, image: Pixels) -> Placement:
+        height, width = image.shape[:2]
+        return place(width, height, self.short_side)
 
     def _input(self, pixels: Pixels) -> Pixels:
         """(1, h, w, 3), or (2, h, w, 3) with the mirrored copy that `Pass` speaks of."""

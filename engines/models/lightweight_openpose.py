@@ -9,6 +9,7 @@ import numpy as np
 from engines.geometry import Letterbox, Pixels, letterbox
 from engines.grouping.part_affinity import PartAffinityRule, group
 from engines.people import People
+from engines.sizes import Made, made_by
 from engines.skeletons import Skeleton
 from engines.steps import Infer, Steps
 
@@ -21,6 +22,11 @@ class LightweightOpenPose:
     input: Letterbox
     network: str = "network"
     rule: PartAffinityRule = field(default_factory=PartAffinityRule)
+
+    @property
+    def sizes(self) -> Made:
+        """Of the network's input."""
+        return made_by(lambda image: letterbox(image, self.input).pixels, self.input.stride)
 
     def steps(self, image: Pixels) -> Steps:
         prepared = letterbox(image, self.input)

@@ -12,6 +12,7 @@ from engines.grouping.multiposenet import MultiPoseNetRule, find_boxes, find_can
 from engines.grouping.person_assignment import assign, place, prn_inputs
 from engines.people import Floats, People
 from engines.runtime.engine import Maps
+from engines.sizes import Made, made_by
 from engines.skeletons import OPENPOSE_18, Skeleton
 from engines.steps import Infer, Steps
 
@@ -44,6 +45,11 @@ class MultiPoseNet:
     network: str = "network"
     prn: str = "prn"
     rule: MultiPoseNetRule = field(default_factory=MultiPoseNetRule)
+
+    @property
+    def sizes(self) -> Made:
+        """Of the first network's input."""
+        return made_by(lambda image: fit(image, self.height).pixels, _STRIDE)
 
     def steps(self, image: Pixels) -> Steps:
         """People with their keypoints; the second network is asked where there is anybody.

@@ -10,6 +10,7 @@ import numpy as np
 from engines.geometry import Pixels
 from engines.grouping.openpose import OpenPoseRule, group, rule_of
 from engines.people import People
+from engines.sizes import Made, made_by
 from engines.skeletons import Skeleton
 from engines.steps import Infer, Steps
 
@@ -33,6 +34,11 @@ class OpenPose:
     height: int
     network: str = "network"
     rule: OpenPoseRule | None = None
+
+    @property
+    def sizes(self) -> Made:
+        """Of the network's input."""
+        return made_by(lambda image: prepare(image, self.height)[0], _MULTIPLE)
 
     def steps(self, image: Pixels) -> Steps:
         pixels, scale = prepare(image, self.height)

@@ -12,6 +12,7 @@ from engines.geometry import Pixels
 from engines.grouping.oks import oks_nms
 from engines.grouping.top_down import average_flipped, decode
 from engines.people import Floats, People
+from engines.sizes import Made
 from engines.skeletons import Skeleton
 from engines.steps import Infer, Steps
 
@@ -46,6 +47,11 @@ class TopDown:
     height: int
     network: str = "network"
     rule: TopDownRule = field(default_factory=TopDownRule)
+
+    @property
+    def sizes(self) -> Made:
+        """Of the network's input: every crop has the same."""
+        return Made(((self.height, self.width),) * 3)
 
     def steps(self, image: Pixels, found: People, keep_all: bool = False) -> Steps:
         """The poses of the people `found`, whose boxes and scores count.

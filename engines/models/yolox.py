@@ -11,6 +11,7 @@ import numpy as np
 from engines.geometry import Pixels
 from engines.grouping.box_nms import nms
 from engines.people import Floats, People
+from engines.sizes import Made
 from engines.steps import Infer, Steps
 
 _STRIDES = (8, 16, 32)
@@ -44,6 +45,11 @@ class YoloX:
     network: str = "network"
     size: int = 416
     rule: YoloXRule = field(default_factory=YoloXRule)
+
+    @property
+    def sizes(self) -> Made:
+        """Of the network's input: every picture is fitted to the same square."""
+        return Made(((self.size, self.size),) * 3)
 
     def steps(self, image: Pixels) -> Steps:
         """People without keypoints; their boxes lie inside the picture."""

@@ -13,11 +13,13 @@ from engines.precision import Precision
 # Pictures (N, h, w, 3) uint8 BGR, or what a network that sees no picture takes, (N, ...) float32.
 Batch = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Maps = dict[str, npt.NDArray[np.float32]]  # by output name, (N, ...)
-Pending = Callable[[], Maps]  # waits for a batch that was started; called once
+# Waits for a batch that was started; called once, and in the order of the starts. It may be
+# another thread that waits, while the engine's starts further batches.
+Pending = Callable[[], Maps]
 
 
 class Engine(Protocol):
-    """A compiled network. Used by one thread at a time; the maps it returns are the caller's.
+    """A compiled network. One thread at a time starts batches; the maps are the caller's.
 
     Attributes:
         name: of the back-end.

@@ -95,6 +95,11 @@ def has_bfloat16() -> bool:
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+def processor() -> str:
+    """Its name."""
+    return str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME"))
+
+
 def _on_pixels(model: ov.Model, pixels: PixelForm) -> ov.Model:
     """The graph with (N, h, w, 3) uint8 BGR input in place of (N, 3, h, w) floats."""
     prepare = PrePostProcessor(model)

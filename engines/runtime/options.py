@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from engines.precision import Precision
-from engines.profile import Size
+from engines.sizes import Sizes
 
 Backend = Literal["tensorrt", "torch", "openvino"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -36,5 +36,5 @@ class EngineOptions:
     max_batch: int | None = None
     gpus: tuple[int, ...] | None = None
     gpu_memory: int | None = None
-    sizes: tuple[Size, Size, Size] | None = None
+    sizes: Sizes | None = None
     pictures: Path | None = None

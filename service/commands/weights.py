@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -82,20 +83,66 @@ def bring(
 @app.command()
 def build(
     name: _Name,
-    deform_conv: Annotated[
-        bool,
-        typer.Option(
-            "--deform-conv", help="DEKR with ONNX's DeformConv, beside the graph for OpenVINO."
-        ),
+    precision: Annotated[
+        str | None, typer.Option(help="fp16, bf16, fp32 or int8; POSEWIRE_PRECISION.")
+    ] = None,
+    max_batch: Annotated[
+        int | None, typer.Option(help="Most pictures a call takes; POSEWIRE_MAX_BATCH.")
+    ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(help="Least, usual and largest input: 256x256,368x656,368x1472."),
+    ] = None,
+    height: Annotated[int | None, typer.Option(help="Network input height.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="tensorrt, torch or openvino; POSEWIRE_ENGINE.")
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Pictures to calibrate int8 with and to compare on."),
+    ] = None,
+    graphs: Annotated[
+        bool, typer.Option("--graphs", help="First make the ONNX graphs of the checkpoint anew.")
     ] = False,
+    deform_conv: Annotated[
+        bool, typer.Option("--deform-conv", help="Only write DEKR's graph with DeformConv.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the sidecars as JSON.")] = False,
 ) -> None:
-    """Make a model's graphs anew from the checkpoint that was imported (needs PyTorch)."""
+    """Build a model's engines for this machine, and compare them with PyTorch."""
     with failing():
-        from engines.graphs import make_graphs  # noqa: PLC0415 - needs torch
+        asked = {
+            "models": (name,),
+            "precision": precision,
+            "max_batch": max_batch,
+            "sizes": sizes,
+            "height": height,
+            "engine": engine,
+            "pictures": images,
+        }
+        settings = Settings(**{key: value for key, value in asked.items() if value is not None})
+        if graphs or deform_conv:
+            _make_graphs(find(name), store(settings), deform_conv)
+        if deform_conv:
+            return
+        from engines.loading import build as build_engines  # noqa: PLC0415 - loads the engines
 
-        entry, kept = find(name), store(Settings())
-        for path in make_graphs(entry, kept.checkpoint(entry), kept, deform_conv=deform_conv):
-            typer.echo(f"{name} has {path}")
+        built = build_engines(
+            name, store(settings), settings.options, settings.engine_options, say=say
+        )
+    if as_json:
+        typer.echo(json.dumps([one.sidecar.to_json() for one in built], indent=1))
+        return
+    for one in built:
+        typer.echo(f"{one.network.name}: {one.folder}")
+        typer.echo(textwrap.indent(one.sidecar.told(), "  "))
+
+
+def _make_graphs(entry: Entry, kept: Store, deform_conv: bool) -> None:
+    from engines.graphs import make_graphs  # noqa: PLC0415 - needs torch
+
+    for path in make_graphs(entry, kept.checkpoint(entry), kept, deform_conv=deform_conv):
+        typer.echo(f"{entry.name} has {path}")
 
 
 def _whereabouts(entry: Entry, kept: Store) -> str:

@@ -114,7 +114,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "title", "default", "skeleton", "keypoints", "limbs", "input_height", "licence", "source", "accuracy", "input_width", "top_down", "engine", "precision")
+    __slots__ = ("name", "title", "default", "skeleton", "keypoints", "limbs", "input_height", "licence", "source", "accuracy", "input_width", "top_down", "engine", "precision", "devices", "why")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +129,8 @@ class Model(_message.Message):
     TOP_DOWN_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
     name: str
     title: str
     default: bool
@@ -143,7 +145,9 @@ class Model(_message.Message):
     top_down: bool
     engine: str
     precision: str
-    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., default: _Optional[bool] = ..., skeleton: _Optional[str] = ..., keypoints: _Optional[_Iterable[str]] = ..., limbs: _Optional[_Iterable[_Union[Limb, _Mapping]]] = ..., input_height: _Optional[int] = ..., licence: _Optional[str] = ..., source: _Optional[str] = ..., accuracy: _Optional[str] = ..., input_width: _Optional[int] = ..., top_down: _Optional[bool] = ..., engine: _Optional[str] = ..., precision: _Optional[str] = ...) -> None: ...
+    devices: _containers.RepeatedScalarFieldContainer[str]
+    why: str
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., default: _Optional[bool] = ..., skeleton: _Optional[str] = ..., keypoints: _Optional[_Iterable[str]] = ..., limbs: _Optional[_Iterable[_Union[Limb, _Mapping]]] = ..., input_height: _Optional[int] = ..., licence: _Optional[str] = ..., source: _Optional[str] = ..., accuracy: _Optional[str] = ..., input_width: _Optional[int] = ..., top_down: _Optional[bool] = ..., engine: _Optional[str] = ..., precision: _Optional[str] = ..., devices: _Optional[_Iterable[str]] = ..., why: _Optional[str] = ...) -> None: ...
 
 class Limb(_message.Message):
     __slots__ = ("first", "second")

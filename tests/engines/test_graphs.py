@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import torch
 from engines import checkpoints
 from engines.catalog import find
 from engines.graphs import make_graphs, network_of
-from engines.model import load, run
+from engines.loading import load
+from engines.model import run
 from engines.networks.lightweight_openpose import LightweightOpenPose
 from engines.networks.multiposenet import MultiPoseNet
 from engines.networks.prn import PoseResidualNetwork
@@ -37,8 +39,10 @@ DEFINITIONS = (
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_an_imported_checkpoint_runs_on_the_engine_as_in_torch(name: str, tmp_path: Path) -> None:
-    figure = check(find(name), shared("fixtures"), tmp_path)
+def test_an_imported_checkpoint_runs_on_the_engine_as_in_torch(
+    name: str, exports: Callable[[str], Path]
+) -> None:
+    figure = check(find(name), shared("fixtures"), exports(name))
     assert figure.passed, figure.text
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from engines.catalog import find
 from engines.importing import bring
-from engines.model import load, run
+from engines.loading import load
+from engines.model import run
 from engines.weights import Store, WeightsError
 from tests.shared import shared
 

@@ -11,9 +11,11 @@ import pytest
 
 from engines.catalog import UnknownModelError
 from engines.geometry import Pixels
-from engines.model import Model, drive, engines_of, load, run
+from engines.loading import load
+from engines.model import Model, drive, engines_of, run
 from engines.options import Options
 from engines.people import People
+from engines.runtime.options import EngineOptions
 from engines.weights import Store, WeightsError
 
 NAME, POSES, DETECTOR = "lightweight-openpose-int8", "pp-tinypose-256x192", "yolox-nano"
@@ -75,7 +77,7 @@ def test_an_empty_picture_of_any_shape_has_nobody(
 
 
 def test_the_input_height_can_be_chosen(store: Store, photograph: Pixels) -> None:
-    small = load(NAME, store, Options(height=256), threads=1, max_batch=3)
+    small = load(NAME, store, Options(height=256), EngineOptions(threads=1, max_batch=3))
     assert small.entry.input.height == 256
     assert [engine.max_batch for engine in small.engines.values()] == [3]
     asked = next(small.steps(photograph))
@@ -87,7 +89,7 @@ def test_the_input_height_can_be_chosen(store: Store, photograph: Pixels) -> Non
 def test_loading_fetches_what_is_missing(store: Store, tmp_path: Path) -> None:
     told: set[str] = set()
     fresh = Store(tmp_path, store.mirror)
-    model = load(NAME, fresh, threads=1, progress=lambda name, _, __: told.add(name))
+    model = load(NAME, fresh, progress=lambda name, _, __: told.add(name))
     assert told == {file.name for file in model.entry.files}
     assert fresh.ready(model.entry)
     model.close()

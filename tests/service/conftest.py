@@ -1,5 +1,5 @@
 """What tests of the service share: the `posewire` command, callers of the service that a module has
-`running`, and a worker with its engine.
+`running`, and a lane with its engine.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typer.testing import CliRunner, Result
 
 from engines.weights import Store
 from service.cli import app
+from service.lane import Lane
+from service.metrics import Metrics
 from service.pb.pose_pb2_grpc import PoseServiceStub
-from service.worker import Worker
+from service.scheduler import Scheduler
 from tests.service.command import Posewire
+from tests.service.lanes import Engine
 from tests.service.serving import Service, over_grpc, over_http
-from tests.service.workers import Engine
 
 
 @pytest.fixture
@@ -54,20 +56,24 @@ async def stub(running: Service) -> AsyncIterator[PoseServiceStub]:
 
 @pytest.fixture
 def engine() -> Engine:
-    """Of the worker; it can be held."""
+    """Of the lane; it can be held."""
     return Engine()
 
 
 @pytest.fixture
 def sizes() -> list[int]:
-    """Of the worker's batches."""
+    """Of the lane's batches."""
     return []
 
 
 @pytest.fixture
-def worker(engine: Engine, sizes: list[int]) -> Iterator[Worker]:
-    worker = Worker("engine-test", engine, 0.0, sizes.append)
-    yield worker
+def scheduler(engine: Engine) -> Iterator[Scheduler]:
+    scheduler = Scheduler(Metrics().count_busy)
+    yield scheduler
     engine.held.set()
-    if worker.alive:
-        worker.close()
+    scheduler.close()
+
+
+@pytest.fixture
+def lane(scheduler: Scheduler, engine: Engine, sizes: list[int]) -> Lane:
+    return scheduler.add("network", [engine], sizes.append)

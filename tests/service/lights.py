@@ -16,12 +16,12 @@ from engines.people import People
 from engines.runtime.engine import Batch, Engine, Maps
 from engines.skeletons import COCO_17
 from engines.steps import Infer, Steps
+from tests.service.fakes import PATIENCE_S, POISON, AtOnce
 from tests.service.pictures import encode
-from tests.service.serving import PATIENCE_S, Gate, model_of
+from tests.service.serving import Gate, model_of
 
 POSES, DETECTOR = "pp-tinypose-256x192", "yolox-nano"
 KEYPOINTS = len(COCO_17.keypoints)
-POISON = 13  # the brightness that the network does not stand
 
 Box = tuple[float, float, float, float]
 LIGHTS: dict[Box, int] = {
@@ -59,7 +59,7 @@ def centre(box: Sequence[float]) -> tuple[float, float]:
     return x + width / 2, y + height / 2
 
 
-class Eyes:
+class Eyes(AtOnce):
     """Sees every keypoint in the middle of a crop, as sure as it is bright there.
 
     Its calls end only while it is open.
@@ -84,9 +84,6 @@ class Eyes:
         heatmaps = np.zeros((count, KEYPOINTS, height // 4, width // 4), np.float32)
         heatmaps[:, :, height // 8, width // 8] = lights[:, None] / 255
         return {"heatmaps": heatmaps}
-
-    def close(self) -> None:
-        pass
 
 
 def seeing(eyes: Eyes, *, flip: bool = False) -> Model:

@@ -30,11 +30,11 @@ from service.pb.pose_pb2_grpc import PoseServiceStub, add_PoseServiceServicer_to
 from service.rest import create_app
 from service.rpc import PoseService
 from service.settings import WHOLE_IMAGE, Settings
+from tests.service.fakes import PATIENCE_S, AtOnce, OnDevice
 from tests.service.pictures import encode
 
 MODEL = "lightweight-openpose-int8"
 BLANK = encode(np.full((64, 96, 3), 127, np.uint8), "PNG")  # nobody is in it
-PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def lent(model: Model) -> Model:
     """`model` with engines that stay open when a service stops, for the next test."""
-    engines = {name: Lent(engine) for name, engine in model.engines.items()}
+    engines = {name: OnDevice(engine, engine.device) for name, engine in model.engines.items()}
     return Model(model.entry, model.system, engines)
 
 
@@ -169,28 +169,14 @@ def model_of(engine: Engine, steps: Callable[[Pixels], Steps] = nobody) -> Model
     return Model(find(MODEL), Stepping(steps), {"network": engine})
 
 
-class Lent:
-    """Another's engine."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.name = engine.name
-        self.max_batch = engine.max_batch
-
-    def infer(self, batch: Batch) -> Maps:
-        return self._engine.infer(batch)
-
-    def close(self) -> None:
-        pass
-
-
-class Gate:
+class Gate(AtOnce):
     """An engine that answers only once it is opened."""
 
     name = "test"
     max_batch = 1
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
         self.opened = threading.Event()
         self.calls = 0
 
@@ -200,24 +186,19 @@ class Gate:
             raise TimeoutError("the test never opened the gate")
         return {"maps": np.zeros((len(batch), 1), np.float32)}
 
-    def close(self) -> None:
-        pass
 
-
-class Failing:
+class Failing(AtOnce):
     """An engine that raises what it is given."""
 
     name = "test"
     max_batch = 1
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, device: str = "cpu") -> None:
         self._error = error
+        self.device = device
 
     def infer(self, batch: Batch) -> Maps:  # noqa: ARG002 - the protocol
         raise self._error
-
-    def close(self) -> None:
-        pass
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from engines.people import People
 from service.admission import State
 from service.errors import DeadlineError, InternalError, UnavailableError
 from service.estimate import Estimate, Query
+from tests.service.fakes import PATIENCE_S
+from tests.service.lanes import assert_nothing_untold
 from tests.service.lights import (
     BEST_FIRST,
     BOXES,
@@ -27,8 +29,7 @@ from tests.service.lights import (
     detecting,
     seeing,
 )
-from tests.service.serving import PATIENCE_S, Gate, Service, service, until
-from tests.service.workers import assert_nothing_untold
+from tests.service.serving import Gate, Service, service, until
 
 Boxes = Sequence[Box] | None
 CROWD = BOXES * 5  # 20 people
@@ -42,7 +43,7 @@ def eyes() -> Eyes:
 
 @pytest.fixture
 def detector() -> Gate:
-    return Gate()
+    return Gate("cuda:1")  # it runs though the eyes are held
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from engines.model import Model, load
+from engines.loading import load
+from engines.model import Model
 from engines.options import Options
 from engines.weights import Store
 from service.evaluate import evaluate

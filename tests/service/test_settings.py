@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from engines.options import Options
 from service.settings import Settings
 
+_EXAMPLES = {"gpu_memory": "1024", "sizes": "256x192"}  # of settings without a default
 NAMES = tuple(Settings.model_fields)
 
 
@@ -100,7 +101,7 @@ def test_models_are_separated_by_commas(flags: list[str], models: tuple[str, ...
 def test_every_setting_has_a_flag(name: str) -> None:
     shown = {name: value for name, value, _ in Settings().described()}[f"POSEWIRE_{name.upper()}"]
     flag = f"--{name.replace('_', '-')}"
-    value = [] if shown in {"true", "false"} else [shown or "64"]
+    value = [] if shown in {"true", "false"} else [shown or _EXAMPLES.get(name, "64")]
     assert Settings.from_flags([flag, *value])
 
 

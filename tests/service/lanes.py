@@ -1,4 +1,4 @@
-"""An engine that can be held up, and its worker's callers."""
+"""An engine that can be held up, and callers on its network's lane."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 
 from engines.runtime.engine import Batch, Maps
-from service.worker import Answer, Worker
-
-PATIENCE_S = 10.0
-POISON = 13
+from service.answers import Answer
+from service.lane import Lane
+from tests.service.fakes import PATIENCE_S, POISON, AtOnce
 
 
 @dataclass
-class Engine:
+class Engine(AtOnce):
     """Answers a picture with the colour of its first pixel; can be held up, and poisoned.
 
     With `stuns`, poison holds up what is run next.
@@ -28,7 +27,6 @@ class Engine:
     name: str = "test"
     max_batch: int = 4
     batches: list[list[int]] = field(default_factory=list)
-    closed: bool = False
     stuns: bool = False
     entered: threading.Event = field(default_factory=threading.Event)
     held: threading.Event = field(default_factory=threading.Event)
@@ -47,9 +45,6 @@ class Engine:
             raise RuntimeError("a fault of the driver")
         return {"colour": colours.astype(np.float32)[:, None], "pixels": batch.astype(np.float32)}
 
-    def close(self) -> None:
-        self.closed = True
-
 
 def pictures(*colours: int, side: int = 2) -> Batch:
     return np.stack([np.full((side, side, 3), colour, np.uint8) for colour in colours])
@@ -63,22 +58,22 @@ def colours(answer: Answer) -> list[int]:
     return [int(colour) for colour in answer.maps["colour"][:, 0]]
 
 
-async def occupied(worker: Worker, engine: Engine) -> asyncio.Task[Answer]:
+async def occupied(lane: Lane, engine: Engine) -> asyncio.Task[Answer]:
     """A request that keeps the engine until `engine.held` is set."""
     engine.held.clear()
     engine.entered.clear()
-    task = asyncio.create_task(worker.infer(pictures(0), soon()))
+    task = asyncio.create_task(lane.infer(pictures(0), soon()))
     assert await asyncio.to_thread(engine.entered.wait, PATIENCE_S)
     return task
 
 
-async def queued(worker: Worker, *batches: Batch) -> list[asyncio.Task[Answer]]:
+async def queued(lane: Lane, *batches: Batch) -> list[asyncio.Task[Answer]]:
     """Requests that wait behind what occupies the engine, of each the first two batches."""
-    before = len(worker)
-    tasks = [asyncio.create_task(worker.infer(batch, soon())) for batch in batches]
+    before = len(lane)
+    tasks = [asyncio.create_task(lane.infer(batch, soon())) for batch in batches]
     await asyncio.sleep(0)  # lets them enter the queue
     ahead = 2 * Engine.max_batch
-    assert len(worker) == before + sum(min(len(batch), ahead) for batch in batches)
+    assert len(lane) == before + sum(min(len(batch), ahead) for batch in batches)
     return tasks
 
 

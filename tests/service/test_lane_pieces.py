@@ -8,10 +8,10 @@ import time
 import pytest
 
 from service.errors import DeadlineError, InternalError, UnavailableError
-from service.worker import Worker
-from tests.service.workers import (
-    PATIENCE_S,
-    POISON,
+from service.lane import Lane
+from service.scheduler import Scheduler
+from tests.service.fakes import PATIENCE_S, POISON
+from tests.service.lanes import (
     Engine,
     assert_nothing_untold,
     colours,
@@ -23,9 +23,9 @@ from tests.service.workers import (
 
 
 async def test_more_pictures_than_a_batch_holds_are_run_in_several_calls(
-    worker: Worker, engine: Engine, sizes: list[int]
+    lane: Lane, engine: Engine, sizes: list[int]
 ) -> None:
-    answer = await worker.infer(pictures(*range(1, 10)), soon())
+    answer = await lane.infer(pictures(*range(1, 10)), soon())
     assert colours(answer) == list(range(1, 10))
     assert answer.maps["pixels"].shape == (9, 2, 2, 3)
     assert engine.batches == [[1, 2, 3, 4], [5, 6, 7, 8], [9]]
@@ -33,10 +33,10 @@ async def test_more_pictures_than_a_batch_holds_are_run_in_several_calls(
 
 
 async def test_between_the_pieces_of_a_crowd_there_is_room_for_others(
-    worker: Worker, engine: Engine
+    lane: Lane, engine: Engine
 ) -> None:
-    first = await occupied(worker, engine)
-    crowd, few = await queued(worker, pictures(*range(1, 7)), pictures(8, 9))
+    first = await occupied(lane, engine)
+    crowd, few = await queued(lane, pictures(*range(1, 7)), pictures(8, 9))
     engine.held.set()
     await first
     assert colours(await crowd) == list(range(1, 7))
@@ -46,62 +46,62 @@ async def test_between_the_pieces_of_a_crowd_there_is_room_for_others(
 
 @pytest.mark.parametrize("poisoned", [0, 5, 11])
 async def test_when_a_piece_fails_the_rest_is_not_run_and_nothing_is_left(
-    worker: Worker, engine: Engine, caplog: pytest.LogCaptureFixture, poisoned: int
+    lane: Lane, engine: Engine, caplog: pytest.LogCaptureFixture, poisoned: int
 ) -> None:
-    first = await occupied(worker, engine)
+    first = await occupied(lane, engine)
     inputs = pictures(*range(20, 40))
     inputs[poisoned] = POISON
     engine.stuns = True
-    (crowd,) = await queued(worker, inputs)
+    (crowd,) = await queued(lane, inputs)
     engine.held.set()
     with pytest.raises(InternalError):
         await crowd
     engine.held.set()
     await first
-    assert colours(await worker.infer(pictures(50), soon())) == [50]
-    assert len(worker) == 0
+    assert colours(await lane.infer(pictures(50), soon())) == [50]
+    assert len(lane) == 0
     pieces = 1 + poisoned // 4
     assert pieces <= len(engine.batches) - 2 <= pieces + 1, "pieces were run in vain"
     assert_nothing_untold(caplog)
 
 
 async def test_of_a_crowd_whose_caller_left_only_the_piece_under_way_is_run(
-    worker: Worker, engine: Engine, caplog: pytest.LogCaptureFixture
+    lane: Lane, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine.held.clear()
-    crowd = asyncio.create_task(worker.infer(pictures(*range(1, 13)), soon()))
+    crowd = asyncio.create_task(lane.infer(pictures(*range(1, 13)), soon()))
     assert await asyncio.to_thread(engine.entered.wait, PATIENCE_S)
     crowd.cancel()
     with pytest.raises(asyncio.CancelledError):
         await crowd
     engine.held.set()
-    assert colours(await worker.infer(pictures(20), soon())) == [20]
+    assert colours(await lane.infer(pictures(20), soon())) == [20]
     assert engine.batches == [[1, 2, 3, 4], [20]]
-    assert len(worker) == 0
+    assert len(lane) == 0
     assert_nothing_untold(caplog)
 
 
 async def test_a_crowd_whose_deadline_passes_between_its_pieces_is_told_once(
-    worker: Worker, engine: Engine, caplog: pytest.LogCaptureFixture
+    lane: Lane, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = await occupied(worker, engine)
-    crowd = asyncio.create_task(worker.infer(pictures(*range(1, 13)), soon(0)))
+    first = await occupied(lane, engine)
+    crowd = asyncio.create_task(lane.infer(pictures(*range(1, 13)), soon(0)))
     await asyncio.sleep(0)
     engine.held.set()
     with pytest.raises(DeadlineError):
         await crowd
     await first
     assert engine.batches == [[0]]
-    assert len(worker) == 0
+    assert len(lane) == 0
     assert_nothing_untold(caplog)
 
 
-async def test_a_crowd_that_waits_when_the_worker_closes_is_refused_once(
-    worker: Worker, engine: Engine, caplog: pytest.LogCaptureFixture
+async def test_a_crowd_that_waits_when_the_engine_closes_is_refused_once(
+    scheduler: Scheduler, lane: Lane, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = await occupied(worker, engine)
-    (crowd,) = await queued(worker, pictures(*range(1, 13)))
-    closing = asyncio.create_task(asyncio.to_thread(worker.close))
+    first = await occupied(lane, engine)
+    (crowd,) = await queued(lane, pictures(*range(1, 13)))
+    closing = asyncio.create_task(asyncio.to_thread(scheduler.close))
     with pytest.raises(UnavailableError):
         await crowd
     engine.held.set()
@@ -110,23 +110,24 @@ async def test_a_crowd_that_waits_when_the_worker_closes_is_refused_once(
     assert_nothing_untold(caplog)
 
 
-async def test_a_crowd_waits_until_its_first_piece_is_run(engine: Engine) -> None:
+async def test_a_crowd_waits_until_its_first_piece_is_run(
+    scheduler: Scheduler, engine: Engine
+) -> None:
     starts: list[float] = []
-    worker = Worker("engine-test", engine, 0.0, lambda _: starts.append(time.monotonic()))
+    lane = scheduler.add("network", [engine], lambda _: starts.append(time.monotonic()))
     began = time.monotonic()
-    answer = await worker.infer(pictures(*range(1, 13), side=200), soon())
+    answer = await lane.infer(pictures(*range(1, 13), side=200), soon())
     took = time.monotonic() - began
-    worker.close()
     assert len(starts) == 3
     assert answer.queued <= starts[0] - began
     assert starts[2] - starts[0] <= answer.inferred <= took - answer.queued
 
 
 async def test_one_picture_behind_a_crowd_waits_for_a_few_of_them_only(
-    worker: Worker, engine: Engine
+    lane: Lane, engine: Engine
 ) -> None:
-    first = await occupied(worker, engine)
-    crowd, one = await queued(worker, pictures(*range(60, 100)), pictures(50))
+    first = await occupied(lane, engine)
+    crowd, one = await queued(lane, pictures(*range(60, 100)), pictures(50))
     engine.held.set()
     await first
     assert colours(await one) == [50]

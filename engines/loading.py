@@ -1,0 +1,115 @@
+"""Loads a model by name: its weights, what runs it, and its engines."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from engines import weights
+from engines.build import Built, find_or_build, open_proven
+from engines.building.maker import Order, Say
+from engines.building.makers import makers
+from engines.catalog import Entry, find
+from engines.model import Model
+from engines.options import Options
+from engines.runtime.auto import Candidate, Choice, EngineError, choose
+from engines.runtime.available import available
+from engines.runtime.options import EngineOptions
+from engines.systems import SYSTEMS
+
+_log = logging.getLogger("posewire.engines")
+
+
+def load(
+    name: str,
+    store: weights.Store,
+    options: Options | None = None,
+    wanted: EngineOptions | None = None,
+    *,
+    progress: weights.Progress | None = None,
+    say: Say = _log.info,
+) -> Model:
+    """Fetches what is missing of a model of the catalogue, and builds and opens its engines.
+
+    Args:
+        name: in the catalogue.
+        store: where its weights and engines are kept, and where its weights come from.
+        options: how it runs; the model's own way if None.
+        wanted: how its engines run; as this machine has them if None.
+        progress: told the bytes of each file that is fetched.
+        say: told what is built.
+
+    Raises:
+        UnknownModelError, WeightsError, EngineError
+        UnprovenError: an engine gives other results than PyTorch.
+        ValueError: the model does not take one of the options.
+    """
+    order, choice = _order(name, store, options or Options(), wanted, progress, say)
+    first, *others = [open_proven(maker, order) for maker in makers(order, choice)]
+    return replace(order.model(first), replicas=tuple(others), why=choice.why)
+
+
+def build(
+    name: str,
+    store: weights.Store,
+    options: Options,
+    wanted: EngineOptions,
+    *,
+    progress: weights.Progress | None = None,
+    say: Say = _log.info,
+) -> list[Built]:
+    """Builds the engines of a model where they are missing or unfit, and compares them.
+
+    TensorRT-RTX also builds where there is no GPU; then nothing is compared until a machine that
+    has one loads the model.
+
+    Raises:
+        As `load`. EngineError: also where the model is published in another precision.
+    """
+    order, choice = _order(name, store, options, wanted, progress, say, elsewhere=True)
+    if wanted.precision not in {None, choice.precision}:
+        raise EngineError(f"{name} is published in {choice.precision} and has no other precision")
+    built = []
+    for maker in makers(order, choice):
+        if maker.runs_here:
+            for engine in open_proven(maker, order).values():
+                engine.close()
+        built += find_or_build(maker, order)
+    return built
+
+
+def _order(
+    name: str,
+    store: weights.Store,
+    options: Options,
+    wanted: EngineOptions | None,
+    progress: weights.Progress | None,
+    say: Say,
+    *,
+    elsewhere: bool = False,
+) -> tuple[Order, Choice]:
+    wanted, entry = wanted or EngineOptions(), _with(find(name), options)
+    weights.ensure(entry, store, progress)
+    choice = choose_engine(entry, store, wanted, elsewhere=elsewhere)
+    return Order(entry, store, options, wanted, choice.precision, say), choice
+
+
+def choose_engine(
+    entry: Entry, store: weights.Store, wanted: EngineOptions, *, elsewhere: bool = False
+) -> Choice:
+    """What would run a model on this machine, or is built here to run `elsewhere`.
+
+    Raises:
+        EngineError: nothing runs it as wanted.
+    """
+    checkpoint = entry.checkpoint is not None and store.checkpoint(entry).is_file()
+    return choose(Candidate(entry, checkpoint, elsewhere), available(wanted), wanted)
+
+
+def _with(entry: Entry, options: Options) -> Entry:
+    """The entry with the height that was chosen."""
+    if refused := options.chosen() - SYSTEMS[entry.system].takes:
+        raise ValueError(f"{entry.name} does not take {', '.join(sorted(refused))}: leave it out")
+    if options.height is None:
+        return entry
+    return replace(entry, input=replace(entry.input, height=options.height))

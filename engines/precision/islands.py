@@ -1,0 +1,104 @@
+"""Which parts of an ONNX graph bear no other numbers than float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import onnx
+
+# What does a network's work: half precision and int8 begin here.
+WEIGHTED = frozenset({"Conv", "ConvTranspose", "DeformConv", "Einsum", "Gemm", "MatMul"})
+QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+# By operator, the inputs that must be exact all the way from the weighted operator that makes
+# them: probabilities of thousands are below float16's normal range, and positions on a map are
+# beyond bfloat16's eight bits.
+_EXACT = {"Softmax": (0,), "LogSoftmax": (0,), "GridSample": (1,)}
+# What gives float32, or takes it, whatever it is given: these are exact, their inputs need not be.
+_FIXED = frozenset({"Cast", "NonMaxSuppression", "Range"})
+
+
+def float_values(model: onnx.ModelProto) -> set[str]:
+    """The values of a graph that are float32."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    values = (*graph.input, *graph.value_info, *graph.output)
+    types = {one.name: one.type.tensor_type.elem_type for one in values}
+    types |= {one.name: one.data_type for one in graph.initializer}
+    return {name for name, kind in types.items() if kind == onnx.TensorProto.FLOAT}
+
+
+def exact_nodes(nodes: Sequence[onnx.NodeProto]) -> set[int]:
+    """Indices of the nodes that stay float32 between others that do not.
+
+    Those are softmaxes and samplers, and all that is between them and the convolutions and
+    matrix products before them: the sampling positions of DEKR, the sum that the Pose Residual
+    Network takes its probabilities of.
+    """
+    makers = {made: index for index, node in enumerate(nodes) for made in node.output}
+    found = {index for index, node in enumerate(nodes) if node.op_type in _FIXED}
+    for index, node in enumerate(nodes):
+        if node.op_type in _EXACT:
+            found.add(index)
+            given = [node.input[at] for at in _EXACT[node.op_type]]
+            found |= _between(nodes, makers, given)
+    return found
+
+
+def _between(
+    nodes: Sequence[onnx.NodeProto], makers: dict[str, int], values: Iterable[str]
+) -> set[int]:
+    """What makes those values, back to weighted operators, which do not belong to it."""
+    found: set[int] = set()
+    waiting = list(values)
+    while waiting:
+        index = makers.get(waiting.pop())
+        if index is not None and index not in found and not _ends(nodes[index]):
+            found.add(index)
+            waiting += nodes[index].input
+    return found
+
+
+def _ends(node: onnx.NodeProto) -> bool:
+    return node.op_type in WEIGHTED or node.op_type in QUANTISERS
+
+
+def half_nodes(nodes: Sequence[onnx.NodeProto], floats: set[str]) -> set[int]:
+    """Indices of the nodes that half precision does, in a graph in topological order.
+
+    It begins at the first convolutions and matrix products, so that pixels and shapes are
+    exact before them, flows from there, and ends where `exact_nodes` begin.
+
+    Args:
+        nodes: of the graph.
+        floats: its values that are float32.
+    """
+    exact, found, half = exact_nodes(nodes), set(), set[str]()
+    for index, node in enumerate(nodes):
+        if index not in exact and (_ends(node) or not half.isdisjoint(node.input)):
+            found.add(index)
+            half.update(floats.intersection(node.output))
+    return found
+
+
+def unquantised_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The nodes that int8 leaves alone: those that half precision does, and some products.
+
+    NNCF takes the first operand of a matrix product for its activations. Where it holds weights,
+    as in the deformable convolutions of DEKR, the product is a hundredth of the network's work.
+    """
+    nodes = model.graph.node
+    work, varying = half_nodes(nodes, float_values(model)), _varying(model)
+    return [
+        node
+        for index, node in enumerate(nodes)
+        if index not in work or (node.op_type == "MatMul" and node.input[0] not in varying)
+    ]
+
+
+def _varying(model: onnx.ModelProto) -> set[str]:
+    """The values that depend on what the graph is given."""
+    constants = {one.name for one in model.graph.initializer}
+    varying = {one.name for one in model.graph.input} - constants
+    for node in model.graph.node:
+        if not varying.isdisjoint(node.input):
+            varying.update(node.output)
+    return varying
