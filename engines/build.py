@@ -17,8 +17,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from engines import sidecar
+from engines.building.calibration import digest
 from engines.building.maker import Maker, Order
 from engines.catalog import Network
+from engines.comparison import prove
+from engines.pictures import pictures
+from engines.reference import reference
 from engines.runtime.engine import Engine
 from engines.sidecar import Identity, Sidecar
 
@@ -37,8 +41,11 @@ class Built:
 def find_or_build(maker: Maker, order: Order) -> list[Built]:
     """Every network of an order, built where that is missing or does not fit this machine.
 
-    They may not have been compared yet; `open_proven` does that.
+    They may not have been compared yet; `open_proven` does that. A published graph that is run as
+    it is needs nothing built.
     """
+    if _as_published(maker, order):
+        return []
     with _alone(order):
         return _build(maker, order)
 
@@ -107,9 +114,6 @@ def _make(maker: Maker, network: Network, identity: Identity, folder: Path) -> S
 
 def _prove(maker: Maker, order: Order, built: list[Built], engines: dict[str, Engine]) -> None:
     """Compares a model on these engines with PyTorch, and writes that down."""
-    from engines.comparison import prove
-    from engines.pictures import digest, pictures
-    from engines.reference import reference
     order.say(f"comparing {order.entry.name} on {maker.backend} {order.precision} with PyTorch")
     original = reference(order.entry, order.store, order.options)
     try:
@@ -123,7 +127,6 @@ def _prove(maker: Maker, order: Order, built: list[Built], engines: dict[str, En
 
 
 def _identity(maker: Maker, order: Order, network: Network) -> Identity:
-    from engines.pictures import digest, pictures
     entry, graph = order.entry, maker.graph(network)
     checkpoint = order.store.checkpoint(entry) if entry.checkpoint else graph
     fitted = order.precision == "int8" and entry.precision != "int8"
@@ -136,7 +139,7 @@ def _identity(maker: Maker, order: Order, network: Network) -> Identity:
         version=maker.version,
         precision=order.precision,
         profile=maker.profile(network),
-        calibration=digest(pictures(order.wanted.pictures)) if fitted else "",
+        calibration=digest(order) if fitted else "",
         machine=maker.built_for,
     )
 

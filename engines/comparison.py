@@ -32,10 +32,13 @@ class Tolerance:
     mean: float
 
 
+# In float32 what an export may. Else one and a half to three times what was measured on networks
+# that bear the precision: in fp16 0.2 (YOLOX-nano's boxes of empty cells; others 0.04) and 2e-4, in
+# bf16 0.06 and 0.003, in int8 0.11 and 0.009. Red taken for blue makes 0.17 and 4e-4 or more.
 TOLERANCES: Mapping[Precision, Tolerance] = {
     "fp32": Tolerance(0.001, 0.0001),
-    "fp16": Tolerance(0.01, 0.001),
-    "bf16": Tolerance(0.05, 0.008),
+    "fp16": Tolerance(0.3, 0.0004),
+    "bf16": Tolerance(0.15, 0.008),
     "int8": Tolerance(0.15, 0.02),
 }
 
@@ -48,7 +51,6 @@ class Difference:
     """
 
     largest: float
-    p999: float
     mean: float
 
 
@@ -113,8 +115,7 @@ def compare(
     """How the engines of `candidate` compare with those of `reference`.
 
     Every network is asked what the reference's steps ask on the pictures, and the candidate's
-    own steps are run to people. Two people are compared by the keypoints that the reference
-    sees: those with a quarter of its best score for that person or more.
+    own steps are run to people; see `engines.matching` for who counts.
 
     Args:
         reference, candidate: the same model on different engines.
@@ -127,8 +128,9 @@ def compare(
     for picture in pictures:
         steps = watched(reference.steps(picture, detector), errors.add)
         expected = drive(steps, engines_of(reference, detector))
-        found = _people(candidate, picture, detector) if errors.finite else None
-        table = similarities(expected, found or _NOBODY, reference.entry.skeleton)
+        # Maps that cannot be compared cannot be grouped either.
+        found = _people(candidate, picture, detector) if errors.finite else _nobody(candidate)
+        table = similarities(expected, found, reference.entry.skeleton)
         count, people = count + 1, people + len(table)
         alike += matched(table)
     mean = float(np.mean(alike)) if alike else None
@@ -163,7 +165,6 @@ class _Error:
 
     scale: float = 0.0
     largest: float = 0.0
-    p999: float = 0.0
     total: float = 0.0
     count: int = 0
 
@@ -175,18 +176,17 @@ class _Error:
         largest = float(errors.max(initial=0))
         self.largest = max(self.largest, largest) if np.isfinite(largest) else np.inf
         self.scale = max(self.scale, float(np.abs(expected).max(initial=0)))
-        self.p999 = max(self.p999, float(np.quantile(errors, 0.999)))
         self.total += float(errors.sum())
         self.count += errors.size
 
     @property
     def relative(self) -> Difference | None:
         if not np.isfinite(self.largest):
-            return Difference(np.inf, np.inf, np.inf)
+            return Difference(np.inf, np.inf)
         if not self.count:
             return None
         scale = max(self.scale, np.finfo(np.float64).tiny)
-        return Difference(self.largest / scale, self.p999 / scale, self.total / self.count / scale)
+        return Difference(self.largest / scale, self.total / self.count / scale)
 
 
 class _Errors:
@@ -215,11 +215,8 @@ class _Errors:
         return {"/".join(name): error.relative for name, error in self._errors.items()}
 
 
-_NOBODY = People.at([])
-
-
-def _people(model: Model, picture: Pixels, detector: Model | None) -> People | None:
-    """Whom a model finds; None where its engines give what are no numbers."""
+def _people(model: Model, picture: Pixels, detector: Model | None) -> People:
+    """Whom a model finds: nobody, where its engines give what are no numbers."""
 
     def check(asked: Infer, maps: Maps) -> None:
         if not all(np.isfinite(values).all() for values in maps.values()):
@@ -228,4 +225,9 @@ def _people(model: Model, picture: Pixels, detector: Model | None) -> People | N
     try:
         return drive(watched(model.steps(picture, detector), check), engines_of(model, detector))
     except FloatingPointError:
-        return None
+        return _nobody(model)
+
+
+def _nobody(model: Model) -> People:
+    keypoints = np.zeros((0, len(model.entry.skeleton.keypoints), 3), np.float32)
+    return People.of(keypoints, np.zeros(0, np.float32))

@@ -44,7 +44,11 @@ def load(
         UnprovenError: an engine gives other results than PyTorch.
         ValueError: the model does not take one of the options.
     """
-    order, choice = _order(name, store, options or Options(), wanted, progress, say)
+    options, wanted = options or Options(), wanted or EngineOptions()
+    entry = _with(find(name), options)
+    weights.ensure(entry, store, progress)
+    choice = choose_engine(entry, store, wanted)
+    order = Order(entry, store, options, wanted, choice.precision, say)
     first, *others = [open_proven(maker, order) for maker in makers(order, choice)]
     return replace(order.model(first), replicas=tuple(others), why=choice.why)
 
@@ -66,32 +70,18 @@ def build(
     Raises:
         As `load`. EngineError: also where the model is published in another precision.
     """
-    order, choice = _order(name, store, options, wanted, progress, say, elsewhere=True)
+    entry = _with(find(name), options)
+    weights.ensure(entry, store, progress)
+    choice = choose_engine(entry, store, wanted, elsewhere=True)
     if wanted.precision not in {None, choice.precision}:
         raise EngineError(f"{name} is published in {choice.precision} and has no other precision")
-    built = []
+    order, built = Order(entry, store, options, wanted, choice.precision, say), []
     for maker in makers(order, choice):
         if maker.runs_here:
             for engine in open_proven(maker, order).values():
                 engine.close()
         built += find_or_build(maker, order)
     return built
-
-
-def _order(
-    name: str,
-    store: weights.Store,
-    options: Options,
-    wanted: EngineOptions | None,
-    progress: weights.Progress | None,
-    say: Say,
-    *,
-    elsewhere: bool = False,
-) -> tuple[Order, Choice]:
-    wanted, entry = wanted or EngineOptions(), _with(find(name), options)
-    weights.ensure(entry, store, progress)
-    choice = choose_engine(entry, store, wanted, elsewhere=elsewhere)
-    return Order(entry, store, options, wanted, choice.precision, say), choice
 
 
 def choose_engine(

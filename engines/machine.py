@@ -18,3 +18,6 @@ class Machine:
     name: str
     capability: str = ""
     driver: str = ""
+
+
+ANY = Machine("any")  # what is built depends on none

@@ -1,4 +1,4 @@
-"""What stands beside a built engine: what it was made of, for which machine, and how it compared."""
+"""What stands beside a built engine: what it is made of, for what machine, and how it compares."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from typing import TYPE_CHECKING
-if TYPE_CHECKING: from engines.comparison import Comparison
+from engines.comparison import Comparison
 from engines.machine import Machine
 from engines.precision import Precision
 from engines.profile import Profile
@@ -86,6 +85,15 @@ class Sidecar:
         stored["comparison"] = self.comparison and self.comparison.to_json()
         plain: dict[str, Any] = json.loads(json.dumps(stored, allow_nan=False))
         return plain
+
+    def told(self) -> str:
+        """In words, for who built it."""
+        made, machine = self.identity, self.identity.machine
+        of = " ".join(filter(None, (machine.name, machine.capability, machine.driver)))
+        lines = [f"{made.precision}, by {made.backend} {made.version}, for {of} machine"]
+        if self.comparison is None:
+            return "\n".join([*lines, "to be compared with PyTorch where it first runs"])
+        return "\n".join([*lines, *self.comparison.told()])
 
     def write(self, folder: Path) -> None:
         """Puts it into the engine's folder, whole or not at all."""

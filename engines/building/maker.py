@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 from engines.catalog import Entry, Network
+from engines.machine import Machine
 from engines.model import Model
 from engines.options import Options
 from engines.precision import Precision
 from engines.profile import Profile
 from engines.runtime.engine import Engine
 from engines.runtime.options import EngineOptions
-from engines.machine import Machine
 from engines.systems import SYSTEMS
 from engines.weights import Store
 
@@ -61,11 +61,20 @@ class Maker(Protocol):
         runs_here: whether this machine can open what is made.
     """
 
-    backend: str
-    version: str
-    machine: Machine
-    built_for: Machine
-    runs_here: bool
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def machine(self) -> Machine: ...
+
+    @property
+    def built_for(self) -> Machine: ...
+
+    @property
+    def runs_here(self) -> bool: ...
 
     def graph(self, network: Network) -> Path:
         """The float32 graph that is built from."""

@@ -10,8 +10,8 @@ import openvino
 from engines.building.calibration import calibration
 from engines.building.maker import Order
 from engines.catalog import Network
+from engines.machine import ANY, Machine
 from engines.runtime.openvino import OpenVinoEngine, processor
-from engines.machine import Machine
 
 _BUILT = "engine.xml"
 _PICTURES, _ARRAYS = 2, 16  # a call takes at most; see `OpenVinoEngine` and below
@@ -25,7 +25,7 @@ class OpenVinoMaker:
     backend: str = "openvino"
     version: str = openvino.__version__
     machine: Machine = field(default_factory=lambda: Machine(processor()))
-    built_for: Machine = Machine("")
+    built_for: Machine = ANY
     runs_here: bool = True
 
     def graph(self, network: Network) -> Path:

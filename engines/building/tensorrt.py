@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -13,7 +13,7 @@ from engines.building.calibration import calibration
 from engines.building.gpu import device_memory, most_inputs, shapes_to_warm
 from engines.building.maker import Order
 from engines.catalog import Network
-from engines.machine import Machine
+from engines.machine import ANY, Machine
 from engines.plan import CURRENT, PORTABLE, build_plan
 from engines.precision.half import to_half
 from engines.profile import Profile, input_shape, profile_of
@@ -54,7 +54,7 @@ class TensorRtMaker:
     @property
     def built_for(self) -> Machine:
         if self.gpu is None:
-            return Machine("any", " ".join(PORTABLE))
+            return replace(ANY, capability=" ".join(PORTABLE))
         return self.gpu.machine
 
     @property

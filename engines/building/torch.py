@@ -13,7 +13,7 @@ from engines.building.gpu import device_memory, most_inputs, shapes_to_warm
 from engines.building.maker import Order
 from engines.catalog import Network
 from engines.graphs import networks_of
-from engines.machine import Machine
+from engines.machine import ANY, Machine
 from engines.profile import profile_of
 from engines.runtime.gpus import Gpu
 from engines.runtime.torch import TorchEngine
@@ -27,7 +27,7 @@ class TorchMaker:
     gpu: Gpu
     backend: str = "torch"
     version: str = torch.__version__
-    built_for: Machine = Machine("")
+    built_for: Machine = ANY
     runs_here: bool = True
 
     @property

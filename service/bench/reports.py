@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from engines.sizes import written
 from service.bench.bars import Bar, Group
 from service.bench.report import Report, Section, Table
-from service.bench.results import Measured, engines_table, works_table
+from service.bench.results import Measured, engines_table, three_digits, works_table
 
 _ENGINES = """\
 Networks alone, on pictures that are there already. All of a model took turns in one run; figures
@@ -43,7 +43,9 @@ def _group(one: Measured) -> Group:
     title = f"{one.name}, {written(one.case.size)}, batch {one.case.batch}"
     bars = [
         Bar(
-            f"{row.engine} {row.precision}", row.times, f"{row.times:.2f}   {1 / row.seconds:.3g}/s"
+            f"{row.engine} {row.precision}",
+            row.times,
+            f"{row.times:.2f}   {three_digits(1 / row.seconds)}/s",
         )
         for row in one.rows
     ]

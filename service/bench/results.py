@@ -97,8 +97,8 @@ def engines_table(measured: Sequence[Measured]) -> Table:
             row.precision,
             str(one.case.batch),
             written(one.case.size),
-            f"{row.seconds * 1e3:.3g}",
-            f"{1 / row.seconds:.3g}",
+            three_digits(row.seconds * 1e3),
+            three_digits(1 / row.seconds),
             f"{row.times:.2f}",
             f"{row.error.largest:.1e}",
             f"{row.error.mean:.1e}",
@@ -128,6 +128,11 @@ def works_table(measured: Sequence[Measured]) -> Table:
         for one in measured
     ]
     return Table(header, lines)
+
+
+def three_digits(value: float) -> str:
+    """Of a value above 0; whole from 100 on."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _or_none(value: float | None, form: str) -> str:

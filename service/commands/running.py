@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from engines.catalog import find
 from engines.systems import TOP_DOWN
 from service.console import downloads, failing, say, tracked
 from service.errors import ServiceError
-from service.loading import ensure_served, load_pair, store
+from service.loading import load_pair
 from service.settings import WHOLE_IMAGE, Settings
-
-if TYPE_CHECKING:
-    from service.bench.report import Report
 
 app = typer.Typer()
 
@@ -42,9 +35,6 @@ _Scales = Annotated[
 ]
 _Dark = Annotated[bool | None, typer.Option("--dark", help="Place HRNet's keypoints by DARK.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-# Options of `bench` that only one of its two kinds of measurement heeds.
-_OF_SERVING = frozenset({"height", "detector", "flip", "scales", "dark", "concurrency"})
-_OF_ENGINES = frozenset({"precisions", "size", "batch"})
 
 
 @app.command()
@@ -170,84 +160,27 @@ def bench(
     With --engines, measure the networks of one model or several, separated by commas, on every
     engine of this machine beside PyTorch.
     """
+    from service.bench import command  # noqa: PLC0415 - loads the engines
+
     with failing():
-        _refuse(context, _OF_SERVING if engines else _OF_ENGINES)
+        command.refuse_others(context, engines=engines)
         if engines:
-            asked = _all_settings(models=model)
-            figures, made = _bench_engines(asked, seconds, images, precisions, (size, batch))
+            chosen = _all_settings(models=model)
+            asked = command.Asked(seconds, images, precisions, size, batch)
+            figures, made = command.bench_engines(chosen, asked)
         else:
             if images is None:
                 raise ValueError("--images is missing: give a folder of pictures")
             settings = _settings(
                 models=model, height=height, detector=detector, flip=flip, scales=scales, dark=dark
             )
-            figures, made = _bench_serving(settings, seconds, images, concurrency)
-        for path in made.write(report, _typed(context)) if report else ():
+            figures, made = command.bench_serving(settings, images, seconds, concurrency)
+        for path in made.write(report, command.as_typed(context)) if report else ():
             say(f"wrote {path}")
     if as_json:
         typer.echo(json.dumps(figures))
-        return
-    for section in made.sections:
-        table = Table(*section.table.header)
-        for line in section.table.lines:
-            table.add_row(*line)
-        Console().print(table)
-
-
-def _bench_serving(
-    settings: Settings, seconds: float, images: Path, concurrency: int
-) -> tuple[Any, Report]:
-    from service.bench.reports import of_serving  # noqa: PLC0415 - loads the engines
-    from service.bench.run import run as measure  # noqa: PLC0415
-
-    with downloads() as progress:
-        ensure_served(settings, progress)
-    figures = measure(settings, images, seconds, concurrency, say)
-    return figures, of_serving(settings.models[0], figures)
-
-
-def _bench_engines(
-    settings: Settings,
-    seconds: float,
-    images: Path | None,
-    precisions: str | None,
-    shapes: tuple[str | None, str | None],
-) -> tuple[Any, Report]:
-    from service.bench.cases import cases  # noqa: PLC0415 - loads the engines
-    from service.bench.engines import Bench, measure  # noqa: PLC0415 - needs torch
-    from service.bench.offered import this_machine  # noqa: PLC0415
-    from service.bench.reports import of_engines  # noqa: PLC0415
-
-    machine = this_machine(settings.engine_options, precisions)
-    asked = list(cases(settings.models, *shapes))
-    measured = measure(asked, store(settings), Bench(machine, seconds, images, say))
-    return [line for one in measured for line in one.to_json()], of_engines(measured)
-
-
-def _refuse(context: typer.Context, others: frozenset[str]) -> None:
-    """Refuses options of the other kind of measurement."""
-    for name, flag, _ in _given(context):
-        if name in others:
-            kind = "without" if others is _OF_ENGINES else "with"
-            raise ValueError(f"{flag} means nothing {kind} --engines: leave it out")
-
-
-def _typed(context: typer.Context) -> str:
-    """The command, but for where its results go."""
-    parts = ["posewire", "bench"]
-    for name, flag, value in _given(context):
-        if name not in {"report", "as_json"}:
-            parts += [flag] if value is True else [flag, str(value)]
-    return shlex.join(parts)
-
-
-def _given(context: typer.Context) -> Iterator[tuple[str, str, Any]]:
-    """Name, flag and value of the options of the command line."""
-    for option in context.command.params:
-        name = option.name or ""
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            yield name, option.opts[0], context.params[name]
+    else:
+        command.show(made)
 
 
 def _settings(**asked: Any) -> Settings:

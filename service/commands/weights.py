@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -111,7 +111,7 @@ def build(
 ) -> None:
     """Build a model's engines for this machine, and compare them with PyTorch."""
     with failing():
-        asked = {
+        asked: dict[str, Any] = {
             "models": (name,),
             "precision": precision,
             "max_batch": max_batch,
@@ -133,6 +133,8 @@ def build(
     if as_json:
         typer.echo(json.dumps([one.sidecar.to_json() for one in built], indent=1))
         return
+    if not built:
+        typer.echo(f"{name} runs as it is published: there is nothing to build")
     for one in built:
         typer.echo(f"{one.network.name}: {one.folder}")
         typer.echo(textwrap.indent(one.sidecar.told(), "  "))

@@ -21,6 +21,7 @@ from engines.profile import Profile, input_shape, profile_of
 from engines.raw_pixels import on_pixels
 from engines.trt import TensorRT
 from engines.weights import Store, ensure
+from tests.engines.exported import exported
 
 RTX = TensorRT(tensorrt_rtx, "TensorRT-RTX", tensorrt_rtx.__version__)
 # Of each definition, the member that test_graphs.py exports; and the third of OpenPose's.
@@ -41,21 +42,6 @@ CHANNELS = {  # of every output, in order; of detections their numbers, -1 for w
     "yolox-nano": [(1, 3549, 85)],
     "pp-tinypose-256x192": [(1, 17, 64, 48)],
 }
-
-
-def exported(entry: Entry, folder: Path) -> Store:
-    """A store with the graphs of a model, of parameters as torch makes them."""
-    pytest.importorskip("torch", reason="networks are exported from torch, which is not installed")
-    pytest.importorskip("onnxscript", reason="torch exports with onnxscript: not installed")
-    import torch  # noqa: PLC0415 - an extra
-
-    from engines.graphs import make_graphs, network_of  # noqa: PLC0415 - needs torch
-
-    store = Store(folder)
-    if not store.ready(entry):
-        torch.save(network_of(entry, {}).state_dict(), folder / "checkpoint.pth")
-        make_graphs(entry, folder / "checkpoint.pth", store)
-    return store
 
 
 def assert_fits(entry: Entry, network: Network, graph: onnx.ModelProto) -> None:

@@ -20,7 +20,7 @@ IDENTITY = Identity(
     backend="tensorrt",
     version="11.4.0",
     precision="fp16",
-    profile=Profile((1, 32, 32), ((256, 192), (256, 192), (256, 192))),
+    profile=Profile((1, 32, 32), ((256, 192),) * 3),
     calibration="",
     machine=GPU,
 )
@@ -29,7 +29,7 @@ OTHERS = [
     replace(IDENTITY, graph="c" * 64),
     replace(IDENTITY, version="10.13.0"),
     replace(IDENTITY, precision="int8", calibration="d" * 64),
-    replace(IDENTITY, profile=Profile((1, 8, 8), IDENTITY.profile and IDENTITY.profile.sizes)),
+    replace(IDENTITY, profile=Profile((1, 8, 8), ((256, 192),) * 3)),
     replace(IDENTITY, profile=None),
     replace(IDENTITY, machine=Machine("NVIDIA L4", "8.9", "581.0")),
     replace(IDENTITY, machine=Machine("NVIDIA L40", "8.9", "580.95")),
@@ -81,9 +81,7 @@ def test_the_key_is_the_same_in_every_process() -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"plam", None])
-def test_an_engine_whose_file_has_changed_does_not_fit(
-    folder: Path, damage: bytes | None
-) -> None:
+def test_an_engine_whose_file_has_changed_does_not_fit(folder: Path, damage: bytes | None) -> None:
     plan = folder / "engine.plan"
     plan.unlink() if damage is None else plan.write_bytes(damage)
     assert sidecar.read(folder, IDENTITY) is None

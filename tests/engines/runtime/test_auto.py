@@ -88,9 +88,7 @@ def test_what_only_builds_needs_no_gpu_if_its_tensorrt_does_not() -> None:
     with pytest.raises(EngineError, match="no NVIDIA GPU"):
         choose(model, Available(), options)
     with pytest.raises(EngineError, match="no NVIDIA GPU"):
-        choose(
-            Candidate(HRNET, checkpoint=True), Available(builds_without_gpu=True), options
-        )
+        choose(Candidate(HRNET, checkpoint=True), Available(builds_without_gpu=True), options)
 
 
 def test_a_graph_for_openvino_alone_is_not_given_to_tensorrt() -> None:
