@@ -20,7 +20,7 @@ from engines import sidecar
 from engines.building.calibration import digest
 from engines.building.maker import Maker, Order
 from engines.catalog import Network
-from engines.comparison import prove
+from engines.comparison import UnprovenError, prove
 from engines.pictures import pictures
 from engines.reference import reference
 from engines.runtime.engine import Engine
@@ -55,7 +55,8 @@ def open_proven(maker: Maker, order: Order) -> dict[str, Engine]:
     compared on this machine is compared before it is used.
 
     Raises:
-        UnprovenError: an engine differs too much; what was built is removed.
+        UnprovenError: an engine differs too much; what was built is removed, and not built again
+            to be compared on the same pictures.
     """
     if _as_published(maker, order):
         folder = order.store.folder(order.entry)
@@ -69,8 +70,6 @@ def open_proven(maker: Maker, order: Order) -> dict[str, Engine]:
                 engines[one.network.name] = engine = maker.open(one.network, one.folder)
                 undo.callback(engine.close)
             if not all(one.sidecar.proven_on(maker.machine) for one in built):
-                for one in built:
-                    undo.callback(shutil.rmtree, one.folder)
                 _prove(maker, order, built, engines)
             undo.pop_all()
     return engines
@@ -91,6 +90,10 @@ def _find_or_make(maker: Maker, order: Order, network: Network) -> Built:
     identity = _identity(maker, order, network)
     folder = order.store.engines(order.entry) / _name(identity)
     found = sidecar.read(folder, identity)
+    if found is not None and found.refused:
+        if found.pictures == digest(order):
+            raise UnprovenError(found.refused)
+        found = None
     if found is None:
         found = _make(maker, network, identity, folder)
         _remove_superseded(folder, identity)
@@ -113,13 +116,19 @@ def _make(maker: Maker, network: Network, identity: Identity, folder: Path) -> S
 
 
 def _prove(maker: Maker, order: Order, built: list[Built], engines: dict[str, Engine]) -> None:
-    """Compares a model on these engines with PyTorch, and writes that down."""
+    """Compares a model on these engines with PyTorch, and writes down how that went."""
     order.say(f"comparing {order.entry.name} on {maker.backend} {order.precision} with PyTorch")
     original = reference(order.entry, order.store, order.options)
     try:
-        comparison = prove(
-            original, order.model(engines), pictures(order.wanted.pictures), order.precision
-        )
+        given = pictures(order.wanted.pictures)
+        comparison = prove(original, order.model(engines), given, order.precision)
+    except UnprovenError as error:
+        for one in built:
+            shutil.rmtree(one.folder)
+            one.folder.mkdir()
+            refused = Sidecar(one.sidecar.identity, {}, refused=str(error), pictures=digest(order))
+            refused.write(one.folder)
+        raise
     finally:
         original.close()
     for one in built:

@@ -10,8 +10,10 @@ from engines.build import Built, find_or_build, open_proven
 from engines.building.maker import Order, Say
 from engines.building.makers import makers
 from engines.catalog import Entry, find
+from engines.comparison import UnprovenError
 from engines.model import Model
 from engines.options import Options
+from engines.reference import of_checkpoint
 from engines.runtime.auto import Candidate, Choice, EngineError, choose
 from engines.runtime.available import available
 from engines.runtime.options import EngineOptions
@@ -41,7 +43,8 @@ def load(
 
     Raises:
         UnknownModelError, WeightsError, EngineError
-        UnprovenError: an engine gives other results than PyTorch.
+        UnprovenError: in the precision that is wanted, an engine gives other results than PyTorch.
+            Where none is wanted, the model runs in the one it was published in.
         ValueError: the model does not take one of the options.
     """
     options, wanted = options or Options(), wanted or EngineOptions()
@@ -49,6 +52,18 @@ def load(
     weights.ensure(entry, store, progress)
     choice = choose_engine(entry, store, wanted)
     order = Order(entry, store, options, wanted, choice.precision, say)
+    try:
+        return _opened(order, choice)
+    except UnprovenError as error:
+        if wanted.precision is not None or choice.precision == entry.precision:
+            raise
+        say(f"{error} It runs in {entry.precision}, which is slower.")
+        why = f"{choice.why}; not {choice.precision}, which differs too much from PyTorch"
+        exact = replace(choice, precision=entry.precision, why=why)
+        return _opened(replace(order, precision=entry.precision), exact)
+
+
+def _opened(order: Order, choice: Choice) -> Model:
     first, *others = [open_proven(maker, order) for maker in makers(order, choice)]
     return replace(order.model(first), replicas=tuple(others), why=choice.why)
 
@@ -92,7 +107,8 @@ def choose_engine(
     Raises:
         EngineError: nothing runs it as wanted.
     """
-    checkpoint = entry.checkpoint is not None and store.checkpoint(entry).is_file()
+    networks = entry.networks.values()
+    checkpoint = all(of_checkpoint(entry, network, store) for network in networks)
     return choose(Candidate(entry, checkpoint, elsewhere), available(wanted), wanted)
 
 

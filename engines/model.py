@@ -93,13 +93,13 @@ def drive(steps: Steps, engines: Mapping[str, Engine]) -> People:
     try:
         asked = next(steps)
         while True:
-            asked = steps.send(_answer(engines[asked.network], asked.inputs))
+            asked = steps.send(answer(engines[asked.network], asked.inputs))
     except StopIteration as stopped:
         people: People = stopped.value
         return people
 
 
-def _answer(engine: Engine, inputs: Batch) -> Maps:
+def answer(engine: Engine, inputs: Batch) -> Maps:
     """Maps of any number of inputs, in batches that the engine takes."""
     most = engine.max_batch
     if len(inputs) <= most:

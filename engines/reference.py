@@ -56,7 +56,7 @@ def of_checkpoint(entry: Entry, network: Network, store: Store) -> bool:
     if entry.checkpoint is None:
         return False
     graph, checkpoint = store.graph(entry, network), store.checkpoint(entry)
-    if not checkpoint.is_file():
+    if not checkpoint.is_file() or not graph.is_file():
         return False
     return graph.stat().st_mtime_ns <= checkpoint.stat().st_mtime_ns
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Identity:
         profile: the inputs it takes; None for any.
         calibration: sha256 of the inputs that int8 was calibrated with; else empty.
         machine: that it is built for.
+        posewire: version of what wrote the graph's precision.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Identity:
     profile: Profile | None
     calibration: str
     machine: Machine
+    posewire: str = metadata.version("posewire")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as they are read back."""
@@ -65,12 +68,16 @@ class Sidecar:
         files: of the folder: name -> sha256.
         comparison: with PyTorch; None for an engine that was built where it cannot run.
         compared_on: the machine of that comparison.
+        refused: why the engine is not used, after that comparison; then it has no files.
+        pictures: sha256 of those that it was refused on.
     """
 
     identity: Identity
     files: Mapping[str, str]
     comparison: Comparison | None = None
     compared_on: Machine | None = None
+    refused: str = ""
+    pictures: str = ""
 
     def proven_on(self, machine: Machine) -> bool:
         """Whether it was compared on such a machine."""
@@ -115,7 +122,7 @@ def read(folder: Path, identity: Identity) -> Sidecar | None:
         same = stored["identity"] == identity.to_json()
         if not same or files != stored["files"]:
             return None
-        return Sidecar(identity, files, *_comparison(stored))
+        return Sidecar(identity, files, *_comparison(stored), stored["refused"], stored["pictures"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -11,6 +11,7 @@ from engines.loading import choose_engine, load
 from engines.model import Model
 from engines.options import Options
 from engines.runtime.auto import EngineError
+from engines.runtime.options import EngineOptions
 from engines.systems import SYSTEMS, TOP_DOWN
 from engines.weights import Progress, Store, ensure
 from service.settings import WHOLE_IMAGE, Settings
@@ -55,7 +56,7 @@ def load_model(
     say: Callable[[str], None] = log.info,
 ) -> Model:
     """A model with those options of the settings that it takes."""
-    options, wanted = options_of(name, settings), settings.engine_options
+    options, wanted = options_of(name, settings), engine_options_of(name, settings)
     return load(name, store(settings), options, wanted, progress=progress, say=say)
 
 
@@ -66,10 +67,17 @@ def options_of(name: str, settings: Settings) -> Options:
     return replace(settings.options, **{other: getattr(default, other) for other in others})
 
 
+def engine_options_of(name: str, settings: Settings) -> EngineOptions:
+    """How the engines of a model run: the precision is of the models that were asked for, and not
+    of a detector that is loaded for them, which may not bear it."""
+    wanted = settings.engine_options
+    return wanted if name in settings.models else replace(wanted, precision=None)
+
+
 def engine_of(name: str, settings: Settings) -> str:
     """What would run a model, and why, in words; or why nothing would."""
     try:
-        choice = choose_engine(find(name), store(settings), settings.engine_options)
+        choice = choose_engine(find(name), store(settings), engine_options_of(name, settings))
     except EngineError as error:
         return str(error)
     devices = ", ".join(f"{gpu.device} ({gpu.name})" for gpu in choice.gpus) or "cpu"

@@ -21,7 +21,7 @@ from engines.precision.islands import QUANTISERS, unquantised_nodes
 from engines.raw_pixels import on_pixels
 from engines.runtime.engine import Batch
 
-# Inputs to fit to: twenty give nearly what hundreds do, and more than this take minutes.
+# Inputs to fit to, for the time that they take.
 MOST_INPUTS = 64
 _OPSET = 18  # of graphs that come in one without scales for each channel
 _OPSET_OF_CHANNELS = 13
@@ -108,7 +108,7 @@ def _skipped(model: onnx.ModelProto) -> list[str]:
 
 
 def _options(nncf: Any, skipped: list[str]) -> dict[str, Any]:
-    """Those of either kind. Correcting biases takes half of the time and changes nothing here."""
+    """Those of either kind. Correcting biases takes time, and changed none of our networks."""
     return {
         "ignored_scope": nncf.IgnoredScope(names=skipped, validate=False),
         "advanced_parameters": nncf.AdvancedQuantizationParameters(disable_bias_correction=True),

@@ -86,7 +86,7 @@ def unquantised_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     HRNet runs no faster, and PP-TinyPose's AP falls by another 0.05.
 
     NNCF takes the first operand of a matrix product for its activations. Where it holds weights,
-    as in the deformable convolutions of DEKR, the product is a hundredth of the network's work
+    as in the deformable convolutions of DEKR, the product is a fortieth of the network's work
     and left alone as well.
     """
     varying = _varying(model)

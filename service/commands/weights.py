@@ -145,6 +145,7 @@ def _make_graphs(entry: Entry, kept: Store, deform_conv: bool) -> None:
 
     for path in make_graphs(entry, kept.checkpoint(entry), kept, deform_conv=deform_conv):
         typer.echo(f"{entry.name} has {path}")
+    kept.checkpoint(entry).touch()  # what is older than it was made of it
 
 
 def _whereabouts(entry: Entry, kept: Store) -> str:

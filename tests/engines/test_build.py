@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from engines import comparison, sidecar
+from engines import comparison, loading, sidecar
 from engines.build import find_or_build, open_proven
 from engines.building.maker import Order
 from engines.building.openvino import OpenVinoMaker
@@ -22,7 +25,7 @@ from engines.loading import build, load
 from engines.machine import Machine
 from engines.options import Options
 from engines.precision import Precision
-from engines.runtime.auto import EngineError
+from engines.runtime.auto import Choice, EngineError
 from engines.runtime.openvino import has_bfloat16
 from engines.runtime.options import EngineOptions
 from engines.weights import Store
@@ -149,14 +152,41 @@ def test_an_engine_from_another_machine_is_compared_again_and_not_built(site: Si
     assert stored["compared_on"]["name"] == "another processor"
 
 
-def test_an_engine_that_differs_too_much_is_refused_and_removed(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+def test_an_engine_that_differs_too_much_is_refused_and_its_files_removed(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(comparison.TOLERANCES, "int8", Tolerance(1e-6, 1e-7))
     elsewhere = replace(OpenVinoMaker(site.order("int8")), machine=Machine("another processor"))
     with pytest.raises(UnprovenError, match="heatmaps"):
         open_proven(elsewhere, site.order("int8"))
-    assert site.engines == []
+    (folder,) = site.engines
+    assert [path.name for path in folder.iterdir()] == [sidecar.FILE]
+    site.said.clear()
+    with pytest.raises(UnprovenError, match="heatmaps"):
+        open_proven(elsewhere, site.order("int8"))
+    assert site.said == [], "it is not built again to be refused again"
+    others = tmp_path / "pictures"
+    others.mkdir()
+    cv2.imwrite(os.fspath(others / "grey.png"), np.full((64, 64, 3), 99, np.uint8))
+    order = site.order("int8")
+    order = replace(order, wanted=replace(order.wanted, pictures=others))
+    with pytest.raises(UnprovenError, match="1 pictures"):
+        open_proven(replace(elsewhere, order=order), order)
+
+
+def test_where_no_precision_is_wanted_a_model_that_does_not_bear_half_runs_in_float32(
+    empty: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = Choice("openvino", "bf16", (), "the fastest there is")
+    monkeypatch.setattr(loading, "choose_engine", lambda *_: half)
+    monkeypatch.setitem(comparison.TOLERANCES, "bf16", Tolerance(1e-9, 1e-9))
+    model = load(NAME, empty.store, SMALL, say=empty.said.append)
+    assert [engine.precision for engine in model.engines.values()] == ["fp32"]
+    assert model.why == "the fastest there is; not bf16, which differs too much from PyTorch"
+    model.close()
+    assert any("bf16 is not used" in line for line in empty.said)
+    with pytest.raises(UnprovenError):
+        load(NAME, empty.store, SMALL, EngineOptions(precision="bf16"))
 
 
 def test_what_is_not_built_is_compared_all_the_same(site: Site) -> None:
