@@ -11,7 +11,7 @@ from engines.building.calibration import calibration
 from engines.building.maker import Order
 from engines.catalog import Network
 from engines.machine import ANY, Machine
-from engines.runtime.openvino import OpenVinoEngine, processor
+from engines.runtime.openvino import OpenVinoEngine, has_bfloat16, processor
 
 _BUILT = "engine.xml"
 _PICTURES, _ARRAYS = 2, 16  # a call takes at most; see `OpenVinoEngine` and below
@@ -48,7 +48,15 @@ class OpenVinoMaker:
         # The Pose Residual Network reads 285 MB of weights for each batch, which costs the same
         # for 1 person as for 8.
         most = _ARRAYS if network.pixels is None else wanted.max_batch or _PICTURES
-        return OpenVinoEngine(graph, network, wanted.threads, most, self.order.precision)
+        return OpenVinoEngine(
+            graph,
+            network,
+            wanted.threads,
+            most,
+            self.order.precision,
+            # What int8 leaves in float32 bears it, or would not bear int8 beside it.
+            bfloat16=self._quantised and has_bfloat16(),
+        )
 
     @property
     def _quantised(self) -> bool:

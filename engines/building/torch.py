@@ -55,7 +55,9 @@ class TorchMaker:
             precision=order.precision,
             max_batch=most,
         )
-        usual = profile_of(order.entry, network, order.options, max_batch=most)
+        usual = profile_of(
+            order.entry, network, order.options, max_batch=most, sizes=order.wanted.sizes
+        )
         engine.warm(shapes_to_warm(usual))
         return engine
 

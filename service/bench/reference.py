@@ -20,7 +20,8 @@ from service.bench.work import Error, Work
 
 
 class Eager:
-    """The authors' network in PyTorch, operator by operator in float32, nothing folded or fused.
+    """The authors' network in PyTorch, operator by operator in float32, nothing folded or fused,
+    with pictures in PyTorch's own layout (NCHW).
 
     Args:
         network: it is moved to the device.
@@ -35,7 +36,7 @@ class Eager:
         if about.pixels is None:
             raise ValueError(f"{about.name} takes no pictures")
         form, self._device, self._tf32 = about.pixels, device, tf32
-        whole = OnPixels(network, form.mean, form.scale, form.rgb)
+        whole = OnPixels(_InRows(network), form.mean, form.scale, form.rgb)
         self._network, self._names = whole.eval().to(device), tuple(about.outputs)
 
     @torch.inference_mode()
@@ -46,6 +47,18 @@ class Eager:
         return {
             name: one.float().cpu().numpy() for name, one in zip(self._names, made, strict=True)
         }
+
+
+class _InRows(nn.Module):
+    """A network that is given a channel's rows one after the other, which pixels are not."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        made: torch.Tensor | tuple[torch.Tensor, ...] = self.network(pixels.contiguous())
+        return made
 
 
 def work_of(network: nn.Module, eager: Eager, batch: Batch) -> Work:
