@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -21,7 +22,7 @@ from engines.model import Model, run
 from service.admission import Admission, State
 from service.estimator import Estimator
 from service.images import ImageLimits
-from service.loading import load_model, served_names
+from service.loading import load_model, memory_in_use, served_names
 from service.metrics import Metrics
 from service.pb import pose_pb2, pose_pb2_grpc
 from service.rest import create_app
@@ -116,11 +117,17 @@ class App:
         log.info("ready: %s", ", ".join(names))
 
     def _load(self, name: str) -> Model:
-        """Loads a model and lets its engines answer once."""
+        """Loads a model and lets its engines answer once, on every device."""
         model = load_model(name, self._settings)
-        engine = next(iter(model.engines.values()))
-        log.info("%s runs on %s, %s: %s", name, engine.name, engine.precision, model.why)
-        run(model, np.zeros((480, 640, 3), np.uint8))
+        for engines in (model.engines, *model.replicas):
+            engine = next(iter(engines.values()))
+            how = (engine.name, engine.precision, engine.device)
+            log.info("%s runs on %s, %s, on %s: %s", name, *how, model.why)
+            run(replace(model, engines=engines), np.zeros((480, 640, 3), np.uint8))
+            if engine.device != "cpu":
+                self._metrics.gpu_memory.labels(engine.device).set_function(
+                    memory_in_use(engine.device, self._settings)
+                )
         return model
 
     async def _start_rpc(self) -> grpc.aio.Server:

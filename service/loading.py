@@ -84,6 +84,14 @@ def engine_of(name: str, settings: Settings) -> str:
     return f"{name} runs on {choice.backend}, {choice.precision}, on {devices}: {choice.why}"
 
 
+def memory_in_use(device: str, settings: Settings) -> Callable[[], float]:
+    """Asks for the bytes that the engines of a GPU take."""
+    from engines.building.gpu import device_memory  # noqa: PLC0415 - needs torch
+
+    memory = device_memory(device, settings.gpu_memory)
+    return lambda: float(memory.used)
+
+
 def load_pair(
     settings: Settings,
     progress: Progress | None = None,

@@ -101,10 +101,13 @@ def _inputs(batches: Sequence[Batch]) -> list[Batch]:
 
 
 def _skipped(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes that stay as they are; every node gets a name."""
+    """Names of the nodes that stay as they are, in ONNX and, where a convolution's bias is apart,
+    in OpenVINO; every node gets a name.
+    """
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{index}"
-    return [node.name for node in unquantised_nodes(model) if node.op_type != "Constant"]
+    names = [node.name for node in unquantised_nodes(model) if node.op_type != "Constant"]
+    return [*names, *(f"{name}/WithoutBiases" for name in names)]
 
 
 def _options(nncf: Any, skipped: list[str]) -> dict[str, Any]:

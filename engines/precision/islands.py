@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import onnx
 
@@ -80,8 +80,10 @@ def half_nodes(nodes: Sequence[onnx.NodeProto], floats: set[str]) -> set[int]:
 
 
 def unquantised_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """The nodes that int8 leaves alone: all but convolutions, matrix products, and the sums of
-    residual blocks.
+    """The nodes that int8 leaves alone: all but convolutions of several channels, matrix products,
+    and the sums of residual blocks.
+
+    Depthwise convolutions wait for memory: OpenVINO computes them in float whatever they are.
 
     A convolution adds the other branch of a block itself if that is int8 too, which makes HRNet
     an eighth faster. Only sums that a ReLU follows bear it: those of linear bottlenecks, as in
@@ -92,15 +94,22 @@ def unquantised_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     and left alone as well.
     """
     varying, sums = _varying(model), _residual_sums(model)
+    kernels = {one.name: tuple(one.dims) for one in model.graph.initializer}
     return [
         node
         for node in model.graph.node
         if not (
             node.output[0] in sums
-            or (node.op_type in WEIGHTED and node.op_type != "MatMul")
             or (node.op_type == "MatMul" and node.input[0] in varying)
+            or (node.op_type in WEIGHTED - {"MatMul"} and not _is_depthwise(node, kernels))
         )
     ]
+
+
+def _is_depthwise(node: onnx.NodeProto, kernels: Mapping[str, Sequence[int]]) -> bool:
+    """Whether a convolution's every output is of one channel of a map of many."""
+    groups = max((one.i for one in node.attribute if one.name == "group"), default=1)
+    return groups > 1 and kernels.get(node.input[1], (0, 0))[1] == 1
 
 
 def _residual_sums(model: onnx.ModelProto) -> set[str]:

@@ -63,7 +63,7 @@ class OpenVinoEngine:
             model = _on_pixels(model, network.pixels)
             if _takes_batches(model):
                 model.reshape(_ANY)
-        self._one_by_one = model.input().partial_shape[0].is_static
+        self._one_by_one = model.input().partial_shape[0] == 1
         if bfloat16:
             _vary_weights(model)
         compiled = core.compile_model(model, "CPU", options)
