@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
+from engines.build import open_proven
+from engines.building.maker import Order, Say
+from engines.building.openvino import OpenVinoMaker
 from engines.catalog import Entry
+from engines.comparison import UnprovenError
 from engines.model import Model, run
 from engines.options import Options
 from engines.runtime.openvino import OpenVinoEngine
+from engines.runtime.options import EngineOptions
 from engines.systems import SYSTEMS
 from engines.weights import Store, is_published, keep
 
+_log = logging.getLogger("posewire.engines")
 
-def bring(entry: Entry, file: Path, store: Store) -> list[Path]:
+
+def bring(entry: Entry, file: Path, store: Store, say: Say = _log.info) -> list[Path]:
     """Takes a file for a model: a published one, an ONNX graph, or the authors' checkpoint.
 
-    Nothing is kept of a file that does not fit.
+    Nothing is kept of a file that does not fit. Graphs of a checkpoint are compared with PyTorch;
+    `say` is told.
 
     Returns:
         What the model has now.
@@ -25,6 +34,7 @@ def bring(entry: Entry, file: Path, store: Store) -> list[Path]:
     Raises:
         OSError: the file cannot be read.
         CheckpointError: a checkpoint does not fit; says why.
+        UnprovenError: the graphs made of it give other results than PyTorch.
         ValueError: a graph is not of the model's form, or the model takes no such file.
     """
     file.open("rb").close()  # what cannot be read is said as that
@@ -38,7 +48,7 @@ def bring(entry: Entry, file: Path, store: Store) -> list[Path]:
         names = " or ".join(published.name for published in entry.files)
         other = f"bring {names} as it was published, or an ONNX file" if names else "bring ONNX"
         raise ValueError(f"{file} is not for {entry.name}: {other}")
-    return _checkpoint(entry, file, store)
+    return _checkpoint(entry, file, store, say)
 
 
 def _graph(entry: Entry, file: Path, store: Store) -> Path:
@@ -59,11 +69,25 @@ def _graph(entry: Entry, file: Path, store: Store) -> Path:
     return keep(file, store.imported(entry) / network.graph)
 
 
-def _checkpoint(entry: Entry, file: Path, store: Store) -> list[Path]:
-    """Makes the model's graphs, and keeps the checkpoint that they are of."""
+def _checkpoint(entry: Entry, file: Path, store: Store, say: Say) -> list[Path]:
+    """Makes the model's graphs, keeps the checkpoint that they are of, and compares them."""
     from engines.graphs import make_graphs  # noqa: PLC0415 - needs torch
 
     made = make_graphs(entry, file, store)
     if {network.graph for network in entry.networks.values()} <= {path.name for path in made}:
         made.append(keep(file, store.checkpoint(entry)))
+        _compare(entry, store, made, say)
     return made
+
+
+def _compare(entry: Entry, store: Store, made: list[Path], say: Say) -> None:
+    """Compares what was made of a checkpoint with PyTorch; nothing stays of what differs."""
+    order = Order(entry, store, Options(), EngineOptions(), entry.precision, say)
+    try:
+        engines = open_proven(OpenVinoMaker(order), order)
+    except UnprovenError:
+        for path in made:
+            path.unlink()
+        raise
+    for engine in engines.values():
+        engine.close()

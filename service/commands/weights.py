@@ -75,8 +75,8 @@ def bring(
 
     with failing():
         if file.suffix != ".onnx":
-            say("making graphs of the checkpoint takes up to a minute")
-        for path in import_file(find(name), file, store(Settings())):
+            say("making graphs of a checkpoint takes up to a minute")
+        for path in import_file(find(name), file, store(Settings()), say):
             typer.echo(f"{name} has {path}")
 
 
