@@ -7,6 +7,7 @@ at a time works on a model.
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from engines.runtime.engine import Engine
 from engines.sidecar import Identity, Sidecar
 
 _LOCK = ".lock"
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ def _make(maker: Maker, network: Network, identity: Identity, folder: Path) -> S
         made = sidecar.describe(identity, work)
         made.write(work)
         work.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder)
         work.replace(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -117,8 +120,9 @@ def _make(maker: Maker, network: Network, identity: Identity, folder: Path) -> S
 
 def _prove(maker: Maker, order: Order, built: list[Built], engines: dict[str, Engine]) -> None:
     """Compares a model on these engines with PyTorch, and writes down how that went."""
-    order.say(f"comparing {order.entry.name} on {maker.backend} {order.precision} with PyTorch")
     original = reference(order.entry, order.store, order.options)
+    on = f"{maker.backend} {order.precision}"
+    order.say(f"comparing {order.entry.name} on {on} with {original.why}")
     try:
         given = pictures(order.wanted.pictures)
         comparison = prove(original, order.model(engines), given, order.precision)
@@ -167,7 +171,10 @@ def _remove_superseded(folder: Path, identity: Identity) -> None:
 
 @contextmanager
 def _alone(order: Order) -> Iterator[None]:
-    """No other process builds engines of the model meanwhile."""
+    """No other process builds engines of the model meanwhile.
+
+    Where the lock cannot be written, as in a cache that is read only, what is there is used.
+    """
     folder = order.store.engines(order.entry)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK)
@@ -176,7 +183,18 @@ def _alone(order: Order) -> Iterator[None]:
     except Timeout:
         order.say(f"another process builds engines of {order.entry.name}; waiting for it")
         lock.acquire()
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
     try:
+        if lock.is_locked:
+            _remove_unfinished(folder)
         yield
     finally:
         lock.release()
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Removes what processes that were killed have left."""
+    for left in folder.glob(".*/"):
+        shutil.rmtree(left, ignore_errors=True)

@@ -13,10 +13,9 @@ from engines.grouping.person_assignment import GRID
 from engines.matching import matched, similarities
 from engines.model import Model, answer, drive, engines_of
 from engines.people import Floats, People
-from engines.pictures.inputs import watched
 from engines.precision import Precision
 from engines.runtime.engine import Maps
-from engines.steps import Infer
+from engines.steps import Infer, watched
 
 LEAST_OKS = 0.98  # of matched people, on average
 

@@ -6,7 +6,7 @@ answers each `Infer` with the maps of those inputs.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from engines.people import People
@@ -22,3 +22,17 @@ class Infer:
 
 
 Steps = Generator[Infer, Maps, People]
+Look = Callable[[Infer, Maps], None]
+
+
+def watched(steps: Steps, look: Look) -> Steps:
+    """The same steps; `look` sees each question with its answer, before the steps do."""
+    try:
+        asked = next(steps)
+        while True:
+            maps = yield asked
+            look(asked, maps)
+            asked = steps.send(maps)
+    except StopIteration as stopped:
+        people: People = stopped.value
+        return people

@@ -24,12 +24,16 @@ from rich.progress import (
 from engines import weights
 from engines.catalog import UnknownModelError
 from engines.comparison import UnprovenError
+from engines.plan import PlanError
 from engines.runtime.auto import EngineError
 
 T = TypeVar("T")
 
 WRONG_USE, MISSING_WEIGHTS, NO_ENGINE = 2, 3, 4  # exit statuses
-_EXTRAS = {"nncf": "int8", "onnxruntime": "int8", "tensorrt": "gpu", "pynvml": "gpu"}
+_EXTRAS = {
+    **dict.fromkeys(("nncf", "onnx", "onnxruntime"), "int8"),
+    **dict.fromkeys(("tensorrt", "pynvml"), "gpu"),
+}
 
 
 @contextmanager
@@ -56,20 +60,35 @@ def failing() -> Iterator[None]:
         say(str(error))
         raise typer.Exit(MISSING_WEIGHTS) from error
     except ValidationError as error:
-        for problem in error.errors():
-            name = "POSEWIRE_" + "_".join(map(str, problem["loc"])).upper()
-            say(f"{name}: {problem['msg']}, not {problem['input']!r}")
+        for line in _settings_refused(error):
+            say(line)
         raise typer.Exit(WRONG_USE) from error
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0], "torch")
         say(f"{error.name} is not installed; run: pip install 'posewire[{extra}]'")
         raise typer.Exit(WRONG_USE) from error
-    except (UnprovenError, EngineError) as error:
+    except (UnprovenError, EngineError, PlanError, MemoryError) as error:
         say(str(error))
         raise typer.Exit(NO_ENGINE) from error
-    except (UnknownModelError, SettingsError, OSError, ValueError) as error:
+    except OSError as error:
+        said = error.strerror or str(error)
+        say(f"{error.filename}: {said}" if error.filename else said)
+        raise typer.Exit(WRONG_USE) from error
+    except (UnknownModelError, SettingsError, ValueError) as error:
         say(str(error))
         raise typer.Exit(WRONG_USE) from error
+
+
+def _settings_refused(error: ValidationError) -> Iterator[str]:
+    """A line for each wrong setting, with all that it may be in place of what it is."""
+    problems: dict[str, list[str]] = {}
+    for problem in error.errors():
+        name = f"POSEWIRE_{str(problem['loc'][0]).upper()}"
+        own = problem.get("ctx", {}).get("error")  # of a validator, which names the value itself
+        told = str(own) if own else f"{problem['msg']}, not {problem['input']!r}"
+        problems.setdefault(name, []).append(told)
+    for name, all_told in problems.items():
+        yield f"{name}: {'; '.join(all_told)}"
 
 
 def say(text: str) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+
+import torch
 
 from engines.catalog import Entry, Network
 from engines.profile import Profile
 from engines.runtime.cuda import DeviceMemory
+from engines.runtime.gpus import Gpu
 
 # The most inputs of a call: crops of one size share a batch, pictures often differ in shape.
 _CROPS, _PICTURES, _ARRAYS = 32, 8, 16
@@ -30,6 +34,16 @@ def shapes_to_warm(profile: Profile) -> Iterator[tuple[int, ...]]:
         yield (count, *usual, 3)
         count *= 2
     yield (most, *usual, 3)
+
+
+@contextmanager
+def current(gpu: Gpu | None) -> Iterator[None]:
+    """Makes a GPU the one that CUDA works on, which is what TensorRT builds for."""
+    if gpu is None:
+        yield
+        return
+    with torch.cuda.device(gpu.device):
+        yield
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 
 from engines.building.calibration import calibration
-from engines.building.gpu import device_memory, most_inputs, shapes_to_warm
+from engines.building.gpu import current, device_memory, most_inputs, shapes_to_warm
 from engines.building.maker import Order
 from engines.catalog import Network
 from engines.machine import ANY, Machine
@@ -49,11 +49,13 @@ class TensorRtMaker:
 
     @property
     def machine(self) -> Machine:
-        return self.gpu.machine if self.gpu else self.built_for
+        return self.gpu.machine if self.gpu else ANY
 
     @property
     def built_for(self) -> Machine:
-        if self.gpu is None:
+        """TensorRT-RTX builds for all GPUs that it can, so that a plan which was built without one
+        is used as well."""
+        if self.gpu is None or (self.tensorrt.is_rtx and self.gpu.machine.capability in PORTABLE):
             return replace(ANY, capability=" ".join(PORTABLE))
         return self.gpu.machine
 
@@ -97,16 +99,17 @@ class TensorRtMaker:
         if precision != "fp32":
             model = to_half(model, "bf16" if precision == "bf16" else "fp16")
         limit = self.order.wanted.gpu_memory
-        plan = build_plan(
-            model.SerializeToString(),
-            self.profile(network),
-            outputs=network.outputs.values(),
-            tensorrt=self.tensorrt,
-            timing_cache=self._timing_cache(),
-            workspace=limit and limit << 20,
-            capabilities=CURRENT if self.gpu else PORTABLE,
-            progress=_Progress(self.order, network.name).tell,
-        )
+        with current(self.gpu):
+            plan = build_plan(
+                model.SerializeToString(),
+                self.profile(network),
+                outputs=network.outputs.values(),
+                tensorrt=self.tensorrt,
+                timing_cache=self._timing_cache(),
+                workspace=limit and limit << 20,
+                capabilities=CURRENT if self.built_for == self.machine else PORTABLE,
+                progress=_Progress(self.order, network.name).tell,
+            )
         (folder / _PLAN).write_bytes(plan)
 
     def open(self, network: Network, folder: Path) -> TensorRtEngine:

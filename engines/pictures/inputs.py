@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from engines.geometry import Pixels
 from engines.model import Model, drive, engines_of
-from engines.people import People
 from engines.runtime.engine import Batch, Maps
-from engines.steps import Infer, Steps
-
-Look = Callable[[Infer, Maps], None]
+from engines.steps import Infer, watched
 
 
 def inputs_of(
@@ -33,16 +30,3 @@ def inputs_of(
     for picture in pictures:
         drive(watched(model.steps(picture, detector), keep), engines_of(model, detector))
     return inputs
-
-
-def watched(steps: Steps, look: Look) -> Steps:
-    """The same steps; `look` sees each question with its answer, before the steps do."""
-    try:
-        asked = next(steps)
-        while True:
-            maps = yield asked
-            look(asked, maps)
-            asked = steps.send(maps)
-    except StopIteration as stopped:
-        people: People = stopped.value
-        return people

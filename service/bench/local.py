@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from engines.model import Model, drive, engines_of
-from engines.people import People
-from engines.steps import Infer, Steps
+from engines.model import Model, answer, drive, engines_of
+from engines.runtime.engine import Maps
+from engines.steps import Infer, Steps, watched
 from service.admission import Admission, State
 from service.errors import ServiceError
 from service.estimate import Query
@@ -43,9 +43,17 @@ class Engines:
                 image = decode(data, ImageLimits())
             except ServiceError as error:
                 raise ValueError(f"{name}: {error}") from error
-            asked: list[Infer] = []
-            drive(_recorded(model.steps(image, detector), asked), self._engines)
-            self.asked.append(asked)
+            self.asked.append(self._questions(model.steps(image, detector)))
+
+    def _questions(self, steps: Steps) -> list[Infer]:
+        """What steps ask for, in order."""
+        asked: list[Infer] = []
+
+        def look(one: Infer, _: Maps) -> None:
+            asked.append(one)
+
+        drive(watched(steps, look), self._engines)
+        return asked
 
     def load(self, seconds: float) -> Spell:
         """One image's inputs after the other, which is how engines run fastest without queues."""
@@ -53,24 +61,12 @@ class Engines:
         began = now = time.perf_counter()
         for asked in itertools.cycle(self.asked):
             for one in asked:
-                self._engines[one.network].infer(one.inputs)
+                answer(self._engines[one.network], one.inputs)
             before, now = now, time.perf_counter()
             latencies.append(now - before)
             if now - began > seconds:
                 break
         return latencies, now - began
-
-
-def _recorded(steps: Steps, asked: list[Infer]) -> Steps:
-    """The same steps, writing down what they ask for."""
-    try:
-        infer = next(steps)
-        while True:
-            asked.append(infer)
-            infer = steps.send((yield infer))
-    except StopIteration as stopped:
-        people: People = stopped.value
-        return people
 
 
 class Pipeline:

@@ -45,7 +45,7 @@ def _group(one: Measured) -> Group:
         Bar(
             f"{row.engine} {row.precision}",
             row.times,
-            f"{row.times:.2f}   {three_digits(1 / row.seconds)}/s",
+            f"{row.times:.2f} times, {three_digits(1 / row.seconds)}/s",
         )
         for row in one.rows
     ]

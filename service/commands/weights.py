@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engines.catalog import Entry, catalog, find
-from engines.weights import Store, ensure, how_to_bring
+from engines.weights import Store, WeightsError, ensure, how_to_bring
 from service.console import downloads, failing, say
 from service.loading import store
 from service.settings import Settings
@@ -141,11 +141,19 @@ def build(
 
 
 def _make_graphs(entry: Entry, kept: Store, deform_conv: bool) -> None:
+    if entry.checkpoint is None:
+        raise ValueError(
+            f"{entry.name} is not made of a checkpoint: leave out --graphs and --deform-conv"
+        )
+    checkpoint = kept.checkpoint(entry)
+    if not checkpoint.is_file():
+        raise WeightsError(f"{entry.name} has no checkpoint here: {how_to_bring(entry)}")
     from engines.graphs import make_graphs  # noqa: PLC0415 - needs torch
 
-    for path in make_graphs(entry, kept.checkpoint(entry), kept, deform_conv=deform_conv):
+    for path in make_graphs(entry, checkpoint, kept, deform_conv=deform_conv):
         typer.echo(f"{entry.name} has {path}")
-    kept.checkpoint(entry).touch()  # what is older than it was made of it
+    if not deform_conv:
+        checkpoint.touch()  # what is older than it was made of it
 
 
 def _whereabouts(entry: Entry, kept: Store) -> str:

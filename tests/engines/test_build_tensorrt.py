@@ -12,14 +12,17 @@ import pytest
 
 pytest.importorskip("tensorrt_rtx", reason="plans are built by TensorRT-RTX: not installed")
 
+from engines.building.maker import Order
+from engines.building.tensorrt import TensorRtMaker
 from engines.catalog import find
 from engines.loading import build, load
 from engines.options import Options
 from engines.plan import PORTABLE
 from engines.profile import Profile
 from engines.runtime.auto import EngineError
-from engines.runtime.gpus import gpus
+from engines.runtime.gpus import Gpu, gpus
 from engines.runtime.options import EngineOptions
+from engines.trt import find_tensorrt
 from engines.weights import Store
 from tests.engines.exported import exported
 
@@ -81,6 +84,22 @@ def test_a_plan_has_the_sizes_and_batches_that_are_wanted(store: Store) -> None:
 def test_sizes_that_the_system_does_not_make_are_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="multiples of 8"):
         plans(store, sizes=((64, 64), (64, 100), (64, 256)))
+
+
+@pytest.mark.parametrize(
+    ("capability", "portable"), [((8, 9), True), ((12, 0), True), ((7, 5), False)]
+)
+def test_what_rtx_built_without_a_gpu_fits_those_that_it_is_for(
+    store: Store, capability: tuple[int, int], portable: bool
+) -> None:
+    wanted = EngineOptions(backend="tensorrt")
+    order = Order(find(NAME), store, SMALL, wanted, "fp16", lambda _: None)
+    tensorrt = find_tensorrt()
+    built = TensorRtMaker(order, None, tensorrt).built_for
+    gpu = Gpu(0, "NVIDIA GeForce", "GPU-1", capability, "580.95", 8 << 30)
+    maker = TensorRtMaker(order, gpu, tensorrt)
+    assert (maker.built_for == built) is portable
+    assert maker.machine == gpu.machine, "which it is compared on"
 
 
 def test_a_plan_is_not_served_where_there_is_no_gpu(store: Store) -> None:

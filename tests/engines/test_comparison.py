@@ -245,10 +245,18 @@ def test_each_figure_beyond_its_tolerance_is_a_fault(precision: Precision) -> No
     ):
         (fault,) = comparison(outputs={"one/maps": difference}).faults(precision)
         assert "one/maps differs" in fault
+
+
+@pytest.mark.parametrize("precision", [one for one in PRECISIONS if one != "fp32"])
+def test_people_who_are_lost_or_displaced_are_a_fault(precision: Precision) -> None:
     assert comparison(lost=1).faults(precision) == ["1 of 4 people are lost"]
     (fault,) = comparison(oks=0.979).faults(precision)
     assert "0.979" in fault
     assert len(comparison(oks=np.nan).faults(precision)) == 1
+
+
+def test_people_of_equal_outputs_are_not_judged() -> None:
+    assert comparison(lost=1, oks=0.9).faults("fp32") == []
 
 
 def test_a_network_that_no_picture_leads_to_is_not_proven() -> None:

@@ -15,6 +15,7 @@ from engines.skeletons import COCO_17, OPENPOSE_18
 from service.errors import BadParameterError
 from service.estimate import Estimate
 from service.formats import as_format, coco, model_infos, native, openpose
+from tests.service.fakes import OnDevice
 
 MODEL = "lightweight-openpose-int8"
 NECK, LEFT_EAR = OPENPOSE_18.keypoints.index("neck"), OPENPOSE_18.keypoints.index("left_ear")
@@ -106,3 +107,12 @@ def test_the_first_model_is_the_default(model: Model) -> None:
         (MODEL, False),
     ]
     assert infos[0].limbs == list(OPENPOSE_18.limbs)
+
+
+def test_a_model_says_what_runs_it_where_and_why(model: Model) -> None:
+    (info,) = model_infos([replace(model, why="as asked for")])
+    assert (info.engine, info.precision, info.devices) == ("openvino", "int8", ["cpu"])
+    assert info.why == "as asked for"
+    second = {name: OnDevice(engine, "cuda:1") for name, engine in model.engines.items()}
+    (both,) = model_infos([replace(model, replicas=(second,))])
+    assert both.devices == ["cpu", "cuda:1"]

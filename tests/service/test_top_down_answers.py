@@ -107,7 +107,7 @@ async def test_a_model_says_whether_it_needs_boxes(http: httpx.AsyncClient) -> N
         assert info["limbs"] == [list(limb) for limb in entry.skeleton.limbs]
         sides = (info["input_height"], info["input_width"])
         assert sides == (entry.input.height, entry.input.width)
-        assert (info["engine"], info["precision"]) == ("test", entry.precision)
+        assert (info["engine"], info["precision"], info["devices"]) == ("test", "fp32", ["cpu"])
         assert (info["licence"], info["accuracy"]) == (entry.licence, entry.accuracy)
     assert_refused(await http.get("/v1/models/whole-image"), 404, "unknown_model")
 
