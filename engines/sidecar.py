@@ -118,7 +118,7 @@ def read(folder: Path, identity: Identity) -> Sidecar | None:
     """The sidecar in a folder if it is that engine's and the files are whole; else None."""
     try:
         stored = json.loads((folder / FILE).read_text("utf-8"))
-        files = {name: sha256(folder / name) for name in stored["files"]}
+        files = dict(describe(identity, folder).files)
         same = stored["identity"] == identity.to_json()
         if not same or files != stored["files"]:
             return None

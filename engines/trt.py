@@ -15,7 +15,7 @@ from typing import Any
 
 _NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}  # the first is preferred
 _SINCE = (10, 12)  # of TensorRT; older ones do not build every graph as it says
-_LEVELS = (logging.ERROR, logging.ERROR, logging.WARNING, logging.DEBUG)  # of their severities
+_LEVELS = (logging.ERROR, logging.ERROR, logging.DEBUG, logging.DEBUG)  # of their severities
 # Told the name of a phase, which may lie within another, and the share of it that is done.
 Progress = Callable[[str, float], None]
 

@@ -124,6 +124,7 @@ def _fetch(entry: Entry, file: WeightFile, store: Store, progress: Progress | No
     sources = [file.address] if file.address else []
     if store.mirror:
         sources.insert(0, f"{store.mirror.rstrip('/')}/{entry.name}/{file.name}")
+    store.folder(entry).mkdir(parents=True, exist_ok=True)  # else a source would be blamed
     failures = []
     for source in sources:
         try:

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import grpc
 import numpy as np
@@ -29,7 +30,7 @@ from service.rest import create_app
 from service.rpc import PoseService
 from service.settings import Settings
 from service.sockets import listen
-from service.threads import one_thread
+from service.threads import in_daemon, one_thread
 
 log = logging.getLogger("posewire")
 
@@ -66,6 +67,7 @@ class App:
         self._metrics.inflight.set_function(lambda: self._admission.inside)
         self._health = health_aio.HealthServicer()
         self._stop = asyncio.Event()
+        self.loading = False  # a model, in a thread that cannot be told to stop
 
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT, then finishes what it has accepted."""
@@ -110,7 +112,9 @@ class App:
     async def _start_models(self) -> None:
         names = served_names(self._settings)
         for name in names:
-            model = await asyncio.to_thread(self._load, name)
+            self.loading = True
+            model = await in_daemon(partial(self._load, name))
+            self.loading = False
             self._estimator.add(model, self._settings.max_delay_ms / 1e3)
         self._admission.state = State.SERVING
         await self._set_health(serving=True)
@@ -179,5 +183,9 @@ class App:
 
 def serve(settings: Settings) -> None:
     """Runs the service until it is told to stop."""
+    app = App(settings)
     with one_thread():
-        asyncio.run(App(settings).run())
+        asyncio.run(app.run())
+    if app.loading:  # told to stop meanwhile: what is half built is removed by the next process
+        logging.shutdown()
+        os._exit(0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, field_validator
+from pydantic import DirectoryPath, Field, field_validator
 from pydantic_settings import BaseSettings, CliApp, NoDecode, SettingsConfigDict
 
 from engines.options import Options
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         description="Inputs that TensorRT engines are built for, least, usual and largest, as in "
         "256x256,368x656,368x1472; what the system makes of pictures.",
     )
-    pictures: Path | None = Field(
+    pictures: DirectoryPath | None = Field(
         default=None,
         description="Folder of pictures with people, to calibrate int8 with and to compare "
         "engines on; a few that come with Posewire.",

@@ -1,12 +1,17 @@
-"""How many threads the libraries outside the engine may take."""
+"""How many threads the libraries outside the engine take, and a thread that nobody waits for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar, cast
 
 import cv2
 from threadpoolctl import threadpool_limits
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -20,3 +25,29 @@ def one_thread() -> Iterator[None]:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     with threadpool_limits(1):
         yield
+
+
+async def in_daemon(work: Callable[[], T]) -> T:
+    """Runs `work` in a thread of its own, for which the process does not wait when it ends."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(cast("T", result))
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done

@@ -53,7 +53,10 @@ def quantise_ir(graph: Path, network: Network, batches: Sequence[Batch], target:
             preset=nncf.QuantizationPreset.MIXED,
             **_options(nncf, skipped),
         )
-    ov.save_model(quantised, target, compress_to_fp16=False)
+    try:
+        ov.save_model(quantised, target, compress_to_fp16=False)
+    except RuntimeError as error:  # a full disk, say
+        raise OSError(f"{target} cannot be written: {error}") from error
 
 
 def quantise_onnx(model: onnx.ModelProto, batches: Sequence[Batch]) -> onnx.ModelProto:

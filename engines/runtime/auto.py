@@ -78,18 +78,20 @@ def choose(model: Candidate, available: Available, options: EngineOptions) -> Ch
     for backend in (options.backend,) if options.backend else BACKENDS:
         why_not = next(_hindrances(backend, model, available, options), None)
         if why_not is None:
+            precision = _precision(backend, model.entry, options)
             gpus = () if backend == "openvino" else available.gpus
-            return Choice(
-                backend, _precision(backend, model.entry, options), gpus, _why(options, reasons)
-            )
+            return Choice(backend, precision, gpus, _why(model.entry, precision, options, reasons))
         reasons[backend] = why_not
     raise EngineError(f"no engine runs {model.entry.name} as asked for: {_listed(reasons)}")
 
 
-def _why(options: EngineOptions, reasons: Mapping[str, str]) -> str:
-    if options.backend:
-        return "as asked for"
-    return _listed(reasons) or "the fastest there is"
+def _why(
+    entry: Entry, precision: Precision, options: EngineOptions, reasons: Mapping[str, str]
+) -> str:
+    why = "as asked for" if options.backend else _listed(reasons) or "the fastest there is"
+    if options.precision not in {None, precision}:
+        return f"{why}; not {options.precision} (it is published in {entry.precision})"
+    return why
 
 
 def _listed(reasons: Mapping[str, str]) -> str:

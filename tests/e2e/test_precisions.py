@@ -122,3 +122,14 @@ def write_network(path: Path) -> None:
     model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, os.fspath(path))
+
+
+def test_a_service_that_is_told_to_stop_while_it_builds_ends_at_once(
+    made_up: Store, tmp_path: Path
+) -> None:
+    settings = environment(made_up, models=NAME, height="128", precision="int8") | NO_GPU
+    with server(settings, tmp_path / "log", ready="/healthz") as started:
+        until(lambda: "quantising" in started.log, BUILD_S)
+        assert started.stop(within=8) == 0
+        assert "stopped" in started.log
+        assert "ready: " not in started.log
