@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,9 @@ def write_network(path: Path) -> None:
 def test_a_service_that_is_told_to_stop_while_it_builds_ends_at_once(
     made_up: Store, tmp_path: Path
 ) -> None:
-    settings = environment(made_up, models=NAME, height="128", precision="int8") | NO_GPU
+    cache = tmp_path / "cache"
+    shutil.copytree(made_up.cache, cache, ignore=shutil.ignore_patterns("engines"))
+    settings = environment(Store(cache), models=NAME, height="128", precision="int8") | NO_GPU
     with server(settings, tmp_path / "log", ready="/healthz") as started:
         until(lambda: "quantising" in started.log, BUILD_S)
         assert started.stop(within=8) == 0

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from engines.options import Options
 from service.settings import Settings
 
-_EXAMPLES = {"gpu_memory": "1024", "sizes": "256x192"}  # of settings without a default
+# Of settings without a default.
+_EXAMPLES = {"gpu_memory": "1024", "pictures": ".", "sizes": "256x192"}
 NAMES = tuple(Settings.model_fields)
 
 
