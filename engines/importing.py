@@ -12,11 +12,10 @@ from engines.building.maker import Order, Say
 from engines.building.openvino import OpenVinoMaker
 from engines.catalog import Entry
 from engines.comparison import UnprovenError
-from engines.model import Model, run
+from engines.model import model_of, run
 from engines.options import Options
 from engines.runtime.openvino import OpenVinoEngine
 from engines.runtime.options import EngineOptions
-from engines.systems import SYSTEMS
 from engines.weights import Store, is_published, keep
 
 _log = logging.getLogger("posewire.engines")
@@ -58,8 +57,8 @@ def _graph(entry: Entry, file: Path, store: Store) -> Path:
         raise ValueError(f"{entry.name} has several graphs: bring its checkpoint")
     try:
         engine = OpenVinoEngine(file, network, threads=1)
-        system = SYSTEMS[entry.system].make(entry, store.imported(entry), Options())
-        run(Model(entry, system, {network.name: engine}), np.zeros((480, 640, 3), np.uint8))
+        model = model_of(entry, store, Options(), {network.name: engine})
+        run(model, np.zeros((480, 640, 3), np.uint8))
     except (RuntimeError, ValueError, IndexError, KeyError) as error:
         why = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(

@@ -10,10 +10,12 @@ import numpy as np
 from engines.catalog import Entry
 from engines.geometry import Pixels
 from engines.models.top_down import TopDown
+from engines.options import Options
 from engines.people import People
 from engines.runtime.engine import Batch, Engine, Maps
 from engines.steps import Steps
-from engines.systems import BottomUp, Detector
+from engines.systems import SYSTEMS, BottomUp, Detector
+from engines.weights import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,14 @@ class Model:
         for engines in (self.engines, *self.replicas):
             for engine in engines.values():
                 engine.close()
+
+
+def model_of(
+    entry: Entry, store: Store, options: Options, engines: Mapping[str, Engine], why: str = ""
+) -> Model:
+    """The model of an entry on these engines, with what the user brought of it."""
+    system = SYSTEMS[entry.system].make(entry, store.imported(entry), options)
+    return Model(entry, system, engines, why=why)
 
 
 def run(model: Model, image: Pixels, found: People | Model | None = None) -> People:

@@ -9,11 +9,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from engines.catalog import Entry, Network
-from engines.model import Model
+from engines.model import Model, model_of
 from engines.options import Options
 from engines.runtime.engine import Engine
 from engines.runtime.openvino import OpenVinoEngine
-from engines.systems import SYSTEMS
 from engines.weights import Store
 
 _TITLES = {"torch": "PyTorch", "openvino": "OpenVINO"}
@@ -43,8 +42,7 @@ def reference(entry: Entry, store: Store, options: Options | None = None) -> Mod
             engines[network.name] = TorchEngine(networks[role], network)
         else:
             engines[network.name] = OpenVinoEngine(store.graph(entry, network), network)
-    system = SYSTEMS[entry.system].make(entry, store.imported(entry), options)
-    return Model(entry, system, engines, why=_describe(engines))
+    return model_of(entry, store, options, engines, _describe(engines))
 
 
 def of_checkpoint(entry: Entry, network: Network, store: Store) -> bool:

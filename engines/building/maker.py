@@ -9,13 +9,12 @@ from typing import Protocol
 
 from engines.catalog import Entry, Network
 from engines.machine import Machine
-from engines.model import Model
+from engines.model import Model, model_of
 from engines.options import Options
 from engines.precision import Precision
 from engines.profile import Profile
 from engines.runtime.engine import Engine
 from engines.runtime.options import EngineOptions
-from engines.systems import SYSTEMS
 from engines.weights import Store
 
 Say = Callable[[str], None]
@@ -42,13 +41,7 @@ class Order:
 
     def model(self, engines: Mapping[str, Engine]) -> Model:
         """The model on these engines."""
-        make = SYSTEMS[self.entry.system].make
-        return Model(self.entry, make(self.entry, self.brought, self.options), engines)
-
-    @property
-    def brought(self) -> Path:
-        """The folder of what the user brought of the model."""
-        return self.store.imported(self.entry)
+        return model_of(self.entry, self.store, self.options, engines)
 
 
 class Maker(Protocol):
