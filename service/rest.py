@@ -16,17 +16,15 @@ from pydantic import TypeAdapter
 
 from engines.drawing import draw
 from service import formats, http_errors
-from service.admission import Admission, State
+from service.admission import State
 from service.boxes import parse_boxes
+from service.core import Core
 from service.errors import BadParameterError, CallerGoneError, DeadlineError, ServiceError
 from service.estimate import Estimate, Query
-from service.estimator import Estimator
 from service.http_body import Upload, read_upload
 from service.images import encode
-from service.metrics import Metrics
 from service.openapi import BINARY, BODY, ERRORS
 from service.schemas import Answer, ErrorAnswer, ModelInfo, ModelList, PeopleQuery, PoseQuery
-from service.settings import Settings
 
 T = TypeVar("T")
 
@@ -35,28 +33,16 @@ _TIMEOUT = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|)")
 
 
 class Rest:
-    """The routes' handlers.
+    """The routes' handlers."""
 
-    Args:
-        estimator: answers.
-        admission: knows whether the service serves.
-        metrics: shown at /metrics.
-        settings: limits.
-    """
-
-    def __init__(
-        self, estimator: Estimator, admission: Admission, metrics: Metrics, settings: Settings
-    ) -> None:
-        self._estimator = estimator
-        self._admission = admission
-        self._metrics = metrics
-        self._settings = settings
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     async def poses(self, request: Request, query: Annotated[PoseQuery, Params()]) -> Response:
         """The people in one image, or a list for several images."""
 
         async def one(index: int, data: bytes, asked: Query) -> Answer:
-            estimate = await self._estimator.estimate(data, asked)
+            estimate = await self._core.estimator.estimate(data, asked)
             return formats.as_format(estimate, query.format, index)
 
         async def entry(index: int, data: bytes, asked: Query) -> Answer | ErrorAnswer:
@@ -82,7 +68,7 @@ class Rest:
                 raise BadParameterError("One picture is drawn at a time: send a single image.")
             asked = replace(asked, keep_image=True)
             return await asyncio.to_thread(
-                _drawn, await self._estimator.estimate(upload.images[0], asked)
+                _drawn, await self._core.estimator.estimate(upload.images[0], asked)
             )
 
         picture = await self._answer(request, query, answer)
@@ -90,13 +76,13 @@ class Rest:
 
     async def models(self) -> ModelList:
         """The models that are served, the default first."""
-        served = self._estimator.served_models()
+        served = self._core.registry.served_models()
         return ModelList(models=formats.model_infos(served))
 
     async def model(self, name: str) -> ModelInfo:
         """One model that is served."""
-        served = self._estimator.served(name).model.entry.name
-        infos = formats.model_infos(self._estimator.served_models())
+        served = self._core.registry.served(name).model.entry.name
+        infos = formats.model_infos(self._core.registry.served_models())
         return next(info for info in infos if info.name == served)
 
     async def healthz(self) -> dict[str, str]:
@@ -105,8 +91,8 @@ class Rest:
 
     async def readyz(self, response: Response) -> dict[str, str]:
         """200 once an engine has answered, until the service drains or an engine has died."""
-        state = self._admission.state
-        dead = self._estimator.dead()
+        state = self._core.admission.state
+        dead = self._core.registry.dead()
         if state is State.SERVING and not dead:
             return {"status": "ready"}
         response.status_code = 503
@@ -114,7 +100,9 @@ class Rest:
 
     async def metrics(self) -> Response:
         """Prometheus' text format."""
-        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(
+            self._core.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8"
+        )
 
     async def _answer(
         self,
@@ -123,12 +111,12 @@ class Rest:
         answer: Callable[[Upload, Query], Coroutine[Any, Any, T]],
     ) -> T:
         """What `answer` makes of the images in a request; counts it, and minds its deadline."""
-        with self._metrics.request("http", self._estimator.label(query.model)):
+        with self._core.metrics.request("http", self._core.registry.label(query.model)):
             asked = self._query(request, query)
-            self._estimator.check(asked)  # refuses before the body is read
+            self._core.registry.chosen(asked)  # refuses before the body is read
             try:
                 async with asyncio.timeout_at(asked.deadline):
-                    upload = await read_upload(request, self._settings)
+                    upload = await read_upload(request, self._core.settings)
             except TimeoutError:
                 raise DeadlineError(
                     "The deadline passed before all of the request came: allow more time."
@@ -143,13 +131,13 @@ class Rest:
             self._deadline(request),
             query.min_score,
             query.max_people,
-            boxes=parse_boxes(query.boxes, self._settings.max_boxes),
+            boxes=parse_boxes(query.boxes, self._core.settings.max_boxes),
             detector=query.detector,
         )
 
     def _deadline(self, request: Request) -> float:
         """From `X-Request-Timeout`: seconds, or milliseconds as in `250ms`."""
-        allowed = self._settings.timeout
+        allowed = self._core.settings.timeout
         if asked := request.headers.get("x-request-timeout"):
             match = _TIMEOUT.fullmatch(asked.strip())
             if not match:
@@ -160,18 +148,16 @@ class Rest:
         return time.monotonic() + allowed
 
 
-def create_app(
-    estimator: Estimator, admission: Admission, metrics: Metrics, settings: Settings
-) -> FastAPI:
+def create_app(core: Core) -> FastAPI:
     """The HTTP application. Its /docs needs no network."""
-    rest = Rest(estimator, admission, metrics, settings)
+    rest = Rest(core)
     app: FastAPI = FastAPIOffline(
         title="Posewire",
         description="Images in, people out.",
         redoc_url=None,
         openapi_tags=[{"name": "poses"}, {"name": "operation"}],
     )
-    http_errors.install(app, metrics)
+    http_errors.install(app, core.metrics)
     poses: dict[str, Any] = {"tags": ["poses"]}
     app.post(
         "/v1/poses",

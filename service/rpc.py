@@ -11,30 +11,20 @@ import grpc
 
 from service import formats
 from service.boxes import check_boxes
+from service.core import Core
 from service.errors import BadParameterError, OverloadedError, ServiceError
 from service.estimate import Estimate, Query
-from service.estimator import Estimator
-from service.metrics import Metrics
 from service.pb import pose_pb2 as pb
 from service.pb import pose_pb2_grpc
-from service.settings import Settings
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class PoseService(pose_pb2_grpc.PoseServiceServicer):
-    """`pose.v1.PoseService`.
+    """`pose.v1.PoseService`."""
 
-    Args:
-        estimator: answers.
-        metrics: counts the calls.
-        settings: limits.
-    """
-
-    def __init__(self, estimator: Estimator, metrics: Metrics, settings: Settings) -> None:
-        self._estimator = estimator
-        self._metrics = metrics
-        self._settings = settings
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     async def Estimate(  # noqa: N802 - gRPC's naming
         self, request: pb.EstimateRequest, context: _Context
@@ -52,7 +42,7 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
         While the window is full no further frame is read, so that the sender is slowed down.
         """
         window: asyncio.Queue[asyncio.Task[pb.EstimateStreamResponse] | None] = asyncio.Queue()
-        room = asyncio.Semaphore(self._settings.stream_window)
+        room = asyncio.Semaphore(self._core.settings.stream_window)
 
         async def read() -> None:
             try:
@@ -79,7 +69,7 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
         self, _: pb.ListModelsRequest, context: _Context
     ) -> pb.ListModelsResponse:
         try:
-            models = self._estimator.served_models()
+            models = self._core.registry.served_models()
         except ServiceError as error:
             await _abort(context, error)
         return pb.ListModelsResponse(
@@ -105,8 +95,10 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
     async def _estimate(
         self, request: pb.EstimateRequest, context: _Context, protocol: str
     ) -> pb.EstimateResponse:
-        with self._metrics.request(protocol, self._estimator.label(request.model)):
-            estimate = await self._estimator.estimate(request.image, self._query(request, context))
+        with self._core.metrics.request(protocol, self._core.registry.label(request.model)):
+            estimate = await self._core.estimator.estimate(
+                request.image, self._query(request, context)
+            )
             return to_message(estimate)
 
     def _query(self, request: pb.EstimateRequest, context: _Context) -> Query:
@@ -117,13 +109,15 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
             raise BadParameterError("max_people is 0: ask for at least one, or leave it out.")
         boxes = [(box.x, box.y, box.width, box.height) for box in request.boxes]
         left = context.time_remaining()
-        allowed = self._settings.timeout if left is None else min(left, self._settings.timeout)
+        allowed = (
+            self._core.settings.timeout if left is None else min(left, self._core.settings.timeout)
+        )
         return Query(
             request.model,
             time.monotonic() + allowed,
             request.min_score,
             max_people,
-            boxes=check_boxes(boxes, self._settings.max_boxes) if boxes else None,
+            boxes=check_boxes(boxes, self._core.settings.max_boxes) if boxes else None,
             detector=request.detector,
         )
 

@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from engines.model import Model, answer, drive, engines_of
 from engines.runtime.engine import Maps
 from engines.steps import Infer, Steps, watched
-from service.admission import Admission, State
+from service.admission import State
+from service.core import Core
 from service.errors import ServiceError
 from service.estimate import Query
-from service.estimator import Estimator
 from service.images import ImageLimits, decode
-from service.metrics import Metrics
-from service.settings import WHOLE_IMAGE
+from service.settings import WHOLE_IMAGE, Settings
 
 Spell = tuple[list[float], float]  # latencies and duration, in seconds
 
@@ -73,20 +72,19 @@ class Pipeline:
     """The estimator without its servers."""
 
     def __init__(self, model: Model, detector: Model | None) -> None:
-        metrics, admission = Metrics(), Admission(capacity=1_000)
-        admission.state = State.SERVING
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
         name = detector.entry.name if detector else WHOLE_IMAGE
-        self._estimator = Estimator(ImageLimits(), admission, metrics, self._pool, name)
+        self._core = Core.of(Settings(max_images=1_000, detector=name), self._pool)
         for one in (model, detector):
             if one is not None:
-                self._estimator.add(one)
+                self._core.registry.add(one)
+        self._core.admission.state = State.SERVING
 
     def load(self, images: Sequence[bytes], seconds: float, concurrency: int) -> Spell:
         return asyncio.run(self._load(images, seconds, concurrency))
 
     def close(self) -> None:
-        self._estimator.close()
+        self._core.registry.close()
         self._pool.shutdown()
 
     async def _load(self, images: Sequence[bytes], seconds: float, concurrency: int) -> Spell:
@@ -96,7 +94,7 @@ class Pipeline:
 
         async def caller() -> None:
             while (now := time.monotonic()) < began + seconds:
-                await self._estimator.estimate(next(source), Query("", deadline=now + 60))
+                await self._core.estimator.estimate(next(source), Query("", deadline=now + 60))
                 latencies.append(time.monotonic() - now)
 
         await asyncio.gather(*(caller() for _ in range(concurrency)))

@@ -14,6 +14,7 @@ import grpc
 import httpx
 import numpy as np
 import pytest
+from grpc_health.v1.health import aio as health_aio
 
 from engines.catalog import find
 from engines.geometry import Pixels
@@ -22,13 +23,13 @@ from engines.people import People
 from engines.runtime.engine import Batch, Engine, Maps
 from engines.steps import Infer, Steps
 from service.admission import Admission, State
+from service.core import Core
 from service.estimator import Estimator
-from service.images import ImageLimits
-from service.metrics import Metrics
 from service.pb import pose_pb2 as pb
-from service.pb.pose_pb2_grpc import PoseServiceStub, add_PoseServiceServicer_to_server
+from service.pb.pose_pb2_grpc import PoseServiceStub
+from service.registry import Registry
 from service.rest import create_app
-from service.rpc import PoseService
+from service.rpc_server import create_server
 from service.settings import WHOLE_IMAGE, Settings
 from tests.service.fakes import PATIENCE_S, AtOnce, OnDevice
 from tests.service.pictures import encode
@@ -39,16 +40,25 @@ BLANK = encode(np.full((64, 96, 3), 127, np.uint8), "PNG")  # nobody is in it
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything between the wire and the engines."""
+    """The core of a service, under way."""
 
-    settings: Settings
-    admission: Admission
-    metrics: Metrics
-    estimator: Estimator
+    core: Core
+
+    @property
+    def admission(self) -> Admission:
+        return self.core.admission
+
+    @property
+    def registry(self) -> Registry:
+        return self.core.registry
+
+    @property
+    def estimator(self) -> Estimator:
+        return self.core.estimator
 
     def count(self, name: str, **labels: str) -> float:
         """The value of a metric; 0 when there is none with those labels."""
-        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+        return self.core.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 @contextmanager
@@ -56,24 +66,21 @@ def service(
     *models: Model, state: State = State.SERVING, detector: str = WHOLE_IMAGE, **settings: Any
 ) -> Iterator[Service]:
     """Serves these models with these settings; the engines stop at the end."""
-    chosen = Settings(**settings)
-    admission, metrics = Admission(chosen.max_images), Metrics()
-    limits = ImageLimits(chosen.max_bytes, chosen.max_pixels)
     with ThreadPoolExecutor(2) as pool:
-        estimator = Estimator(limits, admission, metrics, pool, detector)
+        core = Core.of(Settings(detector=detector, **settings), pool)
         for model in models:
-            estimator.add(model)
-        admission.state = state
+            core.registry.add(model)
+        core.admission.state = state
         try:
-            yield Service(chosen, admission, metrics, estimator)
+            yield Service(core)
         finally:
-            estimator.close()
+            core.registry.close()
 
 
 @asynccontextmanager
 async def over_http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """Calls the HTTP application without a socket."""
-    app = create_app(service.estimator, service.admission, service.metrics, service.settings)
+    app = create_app(service.core)
     # A server answers a fault with the application's own 500, so the client shall see that too.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://posewire") as client:
@@ -83,9 +90,7 @@ async def over_http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def over_grpc(service: Service) -> AsyncIterator[PoseServiceStub]:
     """Calls a gRPC server on a free port of this machine."""
-    server = grpc.aio.server()
-    servicer = PoseService(service.estimator, service.metrics, service.settings)
-    add_PoseServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call] # generated
+    server = create_server(service.core, health_aio.HealthServicer())
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

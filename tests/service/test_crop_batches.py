@@ -215,7 +215,7 @@ async def test_crops_that_wait_when_the_service_stops_are_refused(
     first = await occupied(running, eyes)
     crowd = asking(running, CROWD)
     await waiting(running, AHEAD)
-    stopping = asyncio.create_task(asyncio.to_thread(running.estimator.close))
+    stopping = asyncio.create_task(asyncio.to_thread(running.registry.close))
     with pytest.raises(UnavailableError):
         await crowd
     eyes.opened.set()

@@ -80,7 +80,7 @@ async def test_the_longest_time_of_the_service_holds_for_patient_callers_too() -
 
 async def test_a_request_that_comes_too_slowly_is_given_up() -> None:
     with gated(timeout=0.05) as (running, _):
-        app = create_app(running.estimator, running.admission, running.metrics, running.settings)
+        app = create_app(running.core)
         caller = _Caller(app, more=True)
         await caller.done
         assert caller.status == 504
@@ -100,7 +100,7 @@ async def test_a_service_with_a_dead_engine_is_not_ready() -> None:
     with service(model_of(Failing(SystemExit()))) as running:
         async with over_http(running) as http:
             assert_refused(await soon(http), 500, "internal")
-            await until(lambda: bool(running.estimator.dead()))
+            await until(lambda: bool(running.registry.dead()))
             assert_refused(await soon(http), 503, "unavailable")
             assert running.count("pose_engine_up", model=MODEL) == 0
             ready = await http.get("/readyz")
@@ -128,7 +128,7 @@ async def test_a_picture_that_meets_a_fault_fails_alone() -> None:
 @pytest.mark.parametrize("path", ["/v1/poses", "/v1/render"])
 async def test_a_caller_who_leaves_frees_the_place(path: str) -> None:
     with gated() as (running, gate):
-        app = create_app(running.estimator, running.admission, running.metrics, running.settings)
+        app = create_app(running.core)
         working, waiting = _Caller(app, path), _Caller(app, path)
         await until(lambda: running.admission.inside == 2 and gate.calls == 1)
         for caller in (working, waiting):
@@ -144,7 +144,7 @@ async def test_a_caller_who_leaves_frees_the_place(path: str) -> None:
 
 async def test_a_caller_who_leaves_before_the_whole_image_came_is_no_fault() -> None:
     with gated() as (running, _):
-        app = create_app(running.estimator, running.admission, running.metrics, running.settings)
+        app = create_app(running.core)
         caller = _Caller(app, more=True)
         caller.leave()
         await caller.done

@@ -122,7 +122,7 @@ async def test_boxes_are_answered_though_the_detectors_device_has_died(eyes: Eye
         async with over_http(running) as http:
             failed = await http.post("/v1/poses", content=PICTURE)
             assert_refused(failed, 500, "internal")
-            await until(lambda: running.estimator.dead() == [DETECTOR])
+            await until(lambda: running.registry.dead() == [DETECTOR])
             refused = await http.post("/v1/poses", content=PICTURE)
             assert_refused(refused, 503, "unavailable")
             ready = await http.get("/readyz")
