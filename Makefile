@@ -23,8 +23,9 @@ lint: install-test
 
 # The code that gRPC generates lies in service/pb, and is checked against the .proto by a test.
 proto: install-test
-	$(BIN)/python -m grpc_tools.protoc -Iservice/pb=proto/pose/v1 \
-		--python_out=. --pyi_out=. --grpc_python_out=. proto/pose/v1/pose.proto
+	$(BIN)/python -m grpc_tools.protoc -Iservice/pb=proto/pose/v1 -Iservice/pb=proto/inference \
+		--python_out=. --pyi_out=. --grpc_python_out=. \
+		proto/pose/v1/pose.proto proto/inference/inference.proto
 
 # Needs uv. The lock files hold for every Python and platform that pyproject.toml allows.
 lock:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from shutil import copy
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -56,9 +58,11 @@ def _graph(entry: Entry, file: Path, store: Store) -> Path:
     if others:
         raise ValueError(f"{entry.name} has several graphs: bring its checkpoint")
     try:
-        engine = OpenVinoEngine(file, network, threads=1)
-        model = model_of(entry, store, Options(), {network.name: engine})
-        run(model, np.zeros((480, 640, 3), np.uint8))
+        with TemporaryDirectory() as elsewhere:  # where no file beside it has its weights
+            engine = OpenVinoEngine(Path(copy(file, elsewhere)), network, threads=1)
+            model = model_of(entry, store, Options(), {network.name: engine})
+            run(model, np.zeros((480, 640, 3), np.uint8))
+            engine.close()
     except (RuntimeError, ValueError, IndexError, KeyError) as error:
         why = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 
-from service.errors import OverloadedError, UnavailableError
+from service.errors import DrainingError, OverloadedError, UnavailableError
 
 _RATE_MEMORY_S = 5.0
+_ROUNDS = 4  # batches in which what is let in last is answered, its own included
 
 
 class State(Enum):
     STARTING = "starting"
     SERVING = "serving"
+    LEAVING = "about to drain"  # serves, but is not ready any more
     DRAINING = "draining"
 
 
@@ -24,16 +26,22 @@ class Admission:
     """Lets images in while the service serves and there is room.
 
     Args:
-        capacity: images in the system at once.
+        capacity: images in the system at once; that of `suit` if None.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int | None = None) -> None:
         self.state = State.STARTING
         self.inside = 0
-        self._capacity = capacity
+        self.capacity = capacity or 1
+        self._fixed = capacity is not None
         self._rate = 0.0  # images a second, smoothed over the last seconds
         self._last = time.monotonic()
         self._left = asyncio.Event()  # an image has left since somebody looked
+
+    def suit(self, at_once: int) -> None:
+        """Lets in a few times what the engines run at once, unless a capacity was given."""
+        if not self._fixed:
+            self.capacity = _ROUNDS * at_once
 
     @contextmanager
     def admit(self) -> Iterator[None]:
@@ -60,12 +68,13 @@ class Admission:
 
     def check(self, images: int) -> None:
         """Raises as `admit` would for that many images."""
-        if self.state is not State.SERVING:
-            raise UnavailableError(f"The service is {self.state.value}: try again in a moment.")
-        if self.inside + images > self._capacity:
+        if self.state not in {State.SERVING, State.LEAVING}:
+            refusal = DrainingError if self.state is State.DRAINING else UnavailableError
+            raise refusal(f"The service is {self.state.value}: try again in a moment.")
+        if self.inside + images > self.capacity:
             wait = self._wait()
             raise OverloadedError(
-                f"{self.inside} images are in the system, which admits {self._capacity}: "
+                f"{self.inside} images are in the system, which admits {self.capacity}: "
                 f"try again in {wait} s, or send fewer at once.",
                 retry_after=wait,
             )

@@ -21,13 +21,38 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """A batch that an engine has answered.
+
+    Attributes:
+        network, device: that ran it.
+        pictures: in it.
+        began, ended: by `time.monotonic`.
+        seconds: that the device took for it, once it was done with what was before it.
+        traces: of its jobs, those that have one.
+    """
+
+    network: str
+    device: str
+    pictures: int
+    began: float
+    ended: float
+    seconds: float
+    traces: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """Inputs for a network, and the future that its caller awaits."""
+    """Inputs for a network, and the future that its caller awaits.
+
+    `trace` is what the caller wants to be told with the batch that the inputs were run in.
+    """
 
     network: str
     inputs: Batch
     answer: asyncio.Future[Answer]
     loop: asyncio.AbstractEventLoop
+    trace: object | None = None
 
     def resolve(self, answer: Answer | Exception) -> None:
         """From any thread; a caller who has gone is not told."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -27,6 +27,7 @@ class Entry(Generic[T]):
         deadline: in the clock's seconds.
         abandoned: whether its caller has gone.
         queued_at: in the clock's seconds.
+        alone: it shares no batch and waits for no company, as a batch with it has failed.
     """
 
     item: T
@@ -35,6 +36,7 @@ class Entry(Generic[T]):
     deadline: float
     abandoned: Callable[[], bool]
     queued_at: float
+    alone: bool = False
 
     def wanted(self, now: float) -> bool:
         """Whether its caller is there and its deadline has not passed."""
@@ -57,7 +59,7 @@ class BatchQueue(Generic[T]):
     """First come, first served; not thread-safe, its owner locks."""
 
     def __init__(self, max_batch: int, max_delay: float, clock: Callable[[], float]) -> None:
-        self._max_batch = max_batch
+        self.max_batch = max_batch
         self._max_delay = max_delay
         self._clock = clock
         self._waiting: deque[Entry[T]] = deque()
@@ -75,19 +77,23 @@ class BatchQueue(Generic[T]):
     def put(self, entry: Entry[T]) -> None:
         self._waiting.append(entry)
 
+    def put_back(self, entries: Sequence[Entry[T]]) -> None:
+        """In front of all others."""
+        self._waiting.extendleft(reversed(entries))
+
     def pull(self) -> Pull[T]:
         """The next batch, if it is time for one."""
         now = self._clock()
         expired = self._drop(now)
-        if not self._waiting:
-            return Pull([], expired, None)
-        batch = self._head()
-        ready_at = min(self._ready_at(entry) for entry in batch)
-        if sum(entry.size for entry in batch) < self._max_batch and ready_at > now:
-            return Pull([], expired, ready_at - now)
-        taken = {id(entry) for entry in batch}
-        self._waiting = deque(entry for entry in self._waiting if id(entry) not in taken)
-        return Pull(batch, expired, 0)
+        waits: list[float] = []
+        for batch in self._batches():
+            ready_at = min(self._ready_at(entry) for entry in batch)
+            if sum(entry.size for entry in batch) >= self.max_batch or ready_at <= now:
+                taken = set(map(id, batch))
+                self._waiting = deque(one for one in self._waiting if id(one) not in taken)
+                return Pull(batch, expired, 0)
+            waits.append(ready_at - now)
+        return Pull([], expired, min(waits, default=None))
 
     def clear(self) -> list[Entry[T]]:
         """Everything that waits, taken out."""
@@ -97,7 +103,8 @@ class BatchQueue(Generic[T]):
 
     def _ready_at(self, entry: Entry[T]) -> float:
         """When it need not wait for company any longer: with time left to be inferred in."""
-        return entry.queued_at + min(self._max_delay, (entry.deadline - entry.queued_at) / 2)
+        delay = 0 if entry.alone else self._max_delay
+        return entry.queued_at + min(delay, (entry.deadline - entry.queued_at) / 2)
 
     def _drop(self, now: float) -> list[Entry[T]]:
         """Takes out entries whose caller has gone or whose deadline has passed: the latter."""
@@ -105,12 +112,23 @@ class BatchQueue(Generic[T]):
         self._waiting = deque(entry for entry in here if entry.deadline > now)
         return [entry for entry in here if entry.deadline <= now]
 
-    def _head(self) -> list[Entry[T]]:
-        """The oldest entry and those that fit beside it; one larger than a batch goes alone."""
+    def _batches(self) -> Iterator[list[Entry[T]]]:
+        """What might be run next: of each shape one batch, that of the oldest entry first."""
+        seen: set[Hashable] = set()
+        for first in self._waiting:
+            if first.alone:
+                yield [first]
+            elif first.shape not in seen:
+                seen.add(first.shape)
+                yield self._batch(first.shape)
+
+    def _batch(self, shape: Hashable) -> list[Entry[T]]:
+        """The oldest entry of a shape and those that fit beside it; one larger than a batch goes
+        alone."""
         batch: list[Entry[T]] = []
-        room = self._max_batch
+        room = self.max_batch
         for entry in self._waiting:
-            if batch and (entry.shape != batch[0].shape or entry.size > room):
+            if entry.alone or entry.shape != shape or (batch and entry.size > room):
                 continue
             batch.append(entry)
             room -= entry.size

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 from service.answers import Job, refuse
 from service.batching import BatchQueue, Entry
 from service.dispatch import Dispatch
-from service.errors import DeadlineError, UnavailableError
+from service.errors import DeadlineError, InternalError, UnavailableError
 
 
 class Board:
@@ -20,40 +21,61 @@ class Board:
         self._changed = threading.Condition()
         self._open = True
 
-    def add(self, network: str, queue: BatchQueue[Job], ahead: Mapping[str, int]) -> None:
+    def add(self, network: str, queue: BatchQueue[Job]) -> None:
         """See `Dispatch.add`."""
         with self._changed:
-            self._dispatch.add(network, queue, ahead)
+            self._dispatch.add(network, queue)
 
-    def alive(self, network: str) -> bool:
-        """Whether a device runs that has the network."""
+    def join(self, device: Hashable, ahead: Mapping[str, int]) -> None:
+        """See `Dispatch.join`."""
         with self._changed:
-            return self._dispatch.alive(network)
+            self._dispatch.join(device, ahead)
+            self._changed.notify_all()
+
+    def width(self, network: str) -> int:
+        """Devices that run and have the network."""
+        with self._changed:
+            return self._dispatch.width(network)
 
     def waiting(self, network: str) -> int:
         """Pictures that wait."""
         with self._changed:
             return self._dispatch.waiting(network)
 
+    def max_batch(self, network: str) -> int:
+        """The most inputs that an engine takes at once."""
+        with self._changed:
+            return self._dispatch.max_batch(network)
+
+    def bound(self, network: str, most: int) -> bool:
+        """See `Dispatch.bound`."""
+        with self._changed:
+            return self._dispatch.bound(network, most)
+
     def put(self, network: str, entry: Entry[Job]) -> None:
         """Raises `UnavailableError` when nothing will take it."""
         with self._changed:
             if not self._open:
                 raise UnavailableError("The engine is shut down: try again in a moment.")
-            if not self._dispatch.alive(network):
-                raise _stopped()
+            if not self._dispatch.width(network):
+                raise stopped()
             self._dispatch.put(network, entry)
             self._changed.notify_all()  # not each of those asleep may take it
 
-    def under_way(self, device: str) -> int:
+    def under_way(self, device: Hashable) -> int:
         """Batches that a device has taken and not ended."""
         with self._changed:
             return self._dispatch.under_way(device)
 
-    def take(self, device: str) -> list[Entry[Job]]:
-        """Waits for the next batch that a device should start; empty once closed."""
+    def stalled(self, device: Hashable) -> float:
+        """See `Dispatch.stalled`."""
         with self._changed:
-            while self._open:
+            return self._dispatch.stalled(device)
+
+    def take(self, device: Hashable) -> list[Entry[Job]]:
+        """Waits for the next batch that a device should start; empty once closed, or it left."""
+        with self._changed:
+            while self._open and not self._dispatch.lost(device):
                 pull = self._dispatch.pull(device)
                 refuse(pull.expired, _late)
                 if pull.batch:
@@ -62,17 +84,42 @@ class Board:
                 self._changed.wait(pull.wait)
         return []
 
-    def end(self, device: str) -> float:
+    def end(self, device: Hashable, batch: list[Entry[Job]]) -> float | None:
         """A batch of a device has ended; see `Dispatch.end`."""
         with self._changed:
             self._changed.notify_all()
-            return self._dispatch.end(device)
+            return self._dispatch.end(device, batch)
 
-    def leave(self, device: str) -> None:
+    def abandon(self, device: Hashable, batch: list[Entry[Job]]) -> None:
+        """A batch will not be ended by its device, if it was not: it is refused."""
+        if self.end(device, batch) is not None:
+            refuse(batch, stopped)
+
+    def retry(self, batch: list[Entry[Job]], error: Exception) -> None:
+        """Puts the entries of a batch that failed back, each alone; those that were fail."""
+        why = _too_much if isinstance(error, MemoryError) else _failed
+        refuse([entry for entry in batch if entry.alone], why)
+        again = [replace(entry, alone=True) for entry in batch if not entry.alone]
+        network = batch[0].item.network
+        with self._changed:
+            if not self._open:
+                refuse(again, _closed)
+            elif not self._dispatch.width(network):
+                refuse(again, stopped)
+            else:
+                self._dispatch.put_back(network, again)
+                self._changed.notify_all()
+
+    def leave(self, device: Hashable) -> None:
         """A device takes no more; what only it could have run is refused."""
         with self._changed:
-            refuse(self._dispatch.lose(device), _stopped)
+            refuse(self._dispatch.lose(device), stopped)
             self._changed.notify_all()
+
+    def forget(self, device: Hashable) -> None:
+        """A device that has left will not end what it has under way: that is refused."""
+        with self._changed:
+            refuse(self._dispatch.forget(device), stopped)
 
     def close(self) -> None:
         """Refuses what waits, and all that is put from now on."""
@@ -86,7 +133,16 @@ def _late() -> DeadlineError:
     return DeadlineError("The deadline passed while the image waited: allow more time.")
 
 
-def _stopped() -> UnavailableError:
+def _failed() -> InternalError:
+    return InternalError("The engine failed on this image, alone too: try another one.")
+
+
+def _too_much() -> InternalError:
+    return InternalError("The engine has no memory for this image: send a smaller one.")
+
+
+def stopped() -> UnavailableError:
+    """What a caller is told while no device runs what it asks for."""
     return UnavailableError("The engine has stopped after a fault: try again in a moment.")
 
 

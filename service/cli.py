@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import typer
 
+from service import logs
 from service.commands import running, weights
 from service.console import downloads, failing
 from service.loading import engine_of, ensure_served, served_names
@@ -34,8 +34,7 @@ def serve(context: typer.Context) -> None:
 
     with failing():
         settings = Settings.from_flags(context.args)
-        log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-        logging.basicConfig(level=logging.INFO, format=log_format, stream=sys.stderr)
+        logs.configure(settings.log_format, settings.log_level, sys.stderr)
         with downloads() as progress:
             ensure_served(settings, progress)
         run_service(settings)

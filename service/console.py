@@ -29,10 +29,11 @@ from engines.runtime.auto import EngineError
 
 T = TypeVar("T")
 
-WRONG_USE, MISSING_WEIGHTS, NO_ENGINE = 2, 3, 4  # exit statuses
+WRONG_USE, MISSING_WEIGHTS, NO_ENGINE, ENGINE_DIED = 2, 3, 4, 5  # exit statuses
 _EXTRAS = {
     **dict.fromkeys(("nncf", "onnx", "onnxruntime"), "int8"),
     **dict.fromkeys(("tensorrt", "pynvml"), "gpu"),
+    "opentelemetry": "otel",
 }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from service.admission import Admission
+from service.admission import Admission, State
+from service.auth import Guard
 from service.estimator import Estimator
 from service.images import ImageLimits
 from service.metrics import Metrics
 from service.registry import Registry
 from service.settings import Settings
+from service.tracing import Tracer, tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,36 @@ class Core:
     metrics: Metrics
     registry: Registry
     estimator: Estimator
+    guard: Guard
+    tracer: Tracer
+
+    @property
+    def unready(self) -> str:
+        """Why it should be sent nothing now; empty while it should."""
+        if self.admission.state is not State.SERVING:
+            return str(self.admission.state.value)
+        dead = self.registry.dead()
+        return f"the engine of {', '.join(dead)} has died" if dead else ""
+
+    @property
+    def window(self) -> int:
+        """Images of one request, or frames of one stream, in the system at once."""
+        return min(self.settings.stream_window, self.admission.capacity)
 
     @classmethod
-    def of(cls, settings: Settings, pool: Executor) -> Core:
-        """Without models yet; `pool` runs the Python between two engine calls."""
+    def of(cls, settings: Settings, pool: Executor, traces: Tracer | None = None) -> Core:
+        """Without models yet; `pool` runs the Python between two engine calls.
+
+        Where `traces` go is a matter of the settings unless it is given.
+
+        Raises:
+            OSError, ValueError: as `Guard.of`.
+            ModuleNotFoundError: as `tracer`.
+        """
+        traces = traces or tracer(wanted=settings.traces)
         admission, metrics = Admission(settings.max_images), Metrics()
         metrics.inflight.set_function(lambda: admission.inside)
-        registry = Registry(admission, metrics, settings.detector)
+        registry = Registry(admission, metrics, settings.detector, traces)
         limits = ImageLimits(settings.max_bytes, settings.max_pixels)
         estimator = Estimator(registry, limits, admission, metrics, pool)
-        return cls(settings, admission, metrics, registry, estimator)
+        return cls(settings, admission, metrics, registry, estimator, Guard.of(settings), traces)

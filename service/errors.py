@@ -8,9 +8,15 @@ import grpc
 
 
 class ServiceError(Exception):
-    """An answer that is not people. The message says what to do."""
+    """An answer that is not people. The message says what to do.
+
+    `shed` is what metrics call it where it spares the engines work; `retry_after` is the number of
+    seconds after which it is worth while to try again, where that is known.
+    """
 
     code: ClassVar[str] = "internal"
+    shed: ClassVar[str] = ""
+    retry_after: int | None = None
     http_status: ClassVar[int] = 500
     grpc_status: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
 
@@ -39,6 +45,7 @@ class ImageTooLargeError(ServiceError):
     """More bytes or pixels than the service accepts."""
 
     code = "too_large"
+    shed = "too_large"
     http_status = 413
     grpc_status = grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -60,12 +67,10 @@ class BadParameterError(ServiceError):
 
 
 class OverloadedError(ServiceError):
-    """More images in the system than it admits.
-
-    `retry_after` is the whole number of seconds after which a place is likely free.
-    """
+    """More images in the system than it admits."""
 
     code = "overloaded"
+    shed = "capacity"
     http_status = 429
     grpc_status = grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -74,18 +79,49 @@ class OverloadedError(ServiceError):
         self.retry_after = retry_after
 
 
+class UnauthorizedError(ServiceError):
+    """No API key, or one that is not known here."""
+
+    code = "unauthorized"
+    http_status = 401
+    grpc_status = grpc.StatusCode.UNAUTHENTICATED
+
+
+class RateLimitedError(OverloadedError):
+    """More requests than one API key may send in a time."""
+
+    code = "rate_limited"
+
+
+class UnsupportedEncodingError(ServiceError):
+    """A body that is compressed once more than its image is."""
+
+    code = "unsupported_encoding"
+    http_status = 415
+    grpc_status = grpc.StatusCode.UNIMPLEMENTED
+
+
 class UnavailableError(ServiceError):
-    """Starting or draining."""
+    """Starting, draining, or without an engine."""
 
     code = "unavailable"
+    shed = "unavailable"
     http_status = 503
     grpc_status = grpc.StatusCode.UNAVAILABLE
+    retry_after = 1
+
+
+class DrainingError(UnavailableError):
+    """The service is about to end."""
+
+    shed = "draining"
 
 
 class DeadlineError(ServiceError):
     """The caller's deadline passed before the people were found."""
 
     code = "deadline_exceeded"
+    shed = "deadline"
     http_status = 504
     grpc_status = grpc.StatusCode.DEADLINE_EXCEEDED
 

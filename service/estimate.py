@@ -19,7 +19,6 @@ class Query:
         deadline: of `time.monotonic`.
         min_score: people below it are left out.
         max_people: the best ones are kept; None keeps all.
-        keep_image: whether the estimate is to carry the decoded image.
         boxes: (P, 4) x, y, width, height of the people to look at, for a model that needs
             boxes; each is answered, in that order.
         detector: the model that finds people for one that needs boxes, or `whole-image`;
@@ -30,7 +29,6 @@ class Query:
     deadline: float
     min_score: float = 0.0
     max_people: int | None = None
-    keep_image: bool = False
     boxes: Floats | None = None
     detector: str = ""
 

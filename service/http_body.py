@@ -31,12 +31,25 @@ async def read_upload(request: Request, settings: Settings) -> Upload:
     try:
         if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             return await _multipart(request, settings)
-        limited = _limited(request, settings.max_bytes, "An image")
-        return Upload([await limited.body()], many=False)
+        image = await read_body(request, settings.max_bytes, "An image")
+        return Upload([image], many=False)
     except HTTPException as error:
         raise BadParameterError(
             f"The multipart body cannot be read ({error.detail}): send one as curl's -F does."
         ) from error
+    except ClientDisconnect:
+        raise CallerGoneError("The caller left before the whole request had come.") from None
+
+
+async def read_body(request: Request, limit: int, what: str) -> bytes:
+    """All of a body.
+
+    Raises:
+        ImageTooLargeError: as soon as more than `limit` bytes have come.
+        CallerGoneError
+    """
+    try:
+        return await _limited(request, limit, what).body()
     except ClientDisconnect:
         raise CallerGoneError("The caller left before the whole request had come.") from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,20 +11,31 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from service import image_bmp, image_exif, image_jpeg, image_png, image_webp
 from service.errors import BadImageError, ImageTooLargeError, UnsupportedImageError
-from service.image_headers import read_size
+from service.image_headers import Source, truncated
 from service.image_types import ACCEPTED, sniff
 
 MAX_SIDE: Final = 65535  # what JPEG can express; no camera makes more
+_READERS: Final[dict[str, Callable[[bytes], Source]]] = {
+    "JPEG": image_jpeg.read,
+    "PNG": image_png.read,
+    "WebP": image_webp.read,
+    "BMP": image_bmp.read,
+}
 _CHOICE: Final = f"a {', '.join(ACCEPTED[:-1])} or {ACCEPTED[-1]}"
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What one picture may cost: bytes as sent, and pixels (width times height) as stored."""
+    """What one picture may cost: bytes as sent, and pixels (width times height) as stored.
+
+    A pixel of most pictures takes up to 8 bytes of memory while it is decoded; where it takes
+    more, or much more time, it counts as several.
+    """
 
     max_bytes: int = 16 * 2**20
-    max_pixels: int = 40_000_000
+    max_pixels: int = 25_000_000
 
 
 def decode(data: bytes, limits: ImageLimits) -> npt.NDArray[np.uint8]:
@@ -30,7 +43,9 @@ def decode(data: bytes, limits: ImageLimits) -> npt.NDArray[np.uint8]:
 
     The EXIF orientation of JPEG, PNG and WebP is applied. Grey, palette, CMYK and 16-bit pictures
     become 8-bit colour; alpha is dropped, not composited; of an animation the first frame is
-    taken. Colour profiles are ignored. Safe to call from several threads at once.
+    taken, of an animated PNG its still image. Colour profiles are ignored. Nothing but the
+    picture is looked at: what else the file carries, or what follows its end, is left out.
+    Safe to call from several threads at once.
 
     A file that was cut short is refused, whatever the type. Damage inside a file is noticed only
     by PNG, which has checksums.
@@ -44,16 +59,12 @@ def decode(data: bytes, limits: ImageLimits) -> npt.NDArray[np.uint8]:
             " send a smaller or more strongly compressed one."
         )
     kind = _accepted_kind(data)
-    width, height = read_size(kind, data)
-    _check_size(kind, width, height, limits)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise _undecodable(kind) from error
-    # Both orders, because the orientation may have swapped the sides.
-    if pixels is None or pixels.shape not in ((height, width, 3), (width, height, 3)):
-        raise _undecodable(kind)
-    return np.ascontiguousarray(pixels, np.uint8)
+        source = _READERS[kind](data)
+    except struct.error as error:
+        raise truncated(kind) from error
+    _check_size(kind, source, limits)
+    return image_exif.turned(_stored(kind, source), source.orientation)
 
 
 def encode(image: npt.NDArray[np.uint8]) -> bytes:
@@ -74,17 +85,33 @@ def _accepted_kind(data: bytes) -> str:
     return kind
 
 
-def _check_size(kind: str, width: int, height: int, limits: ImageLimits) -> None:
+def _stored(kind: str, source: Source) -> npt.NDArray[np.uint8]:
+    """The pixels as the file has them, (height, width, 3)."""
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(np.frombuffer(source.data, np.uint8), flags)
+    except cv2.error as error:
+        raise _undecodable(kind) from error
+    if pixels is None or pixels.shape != (source.height, source.width, 3):
+        raise _undecodable(kind)
+    return np.ascontiguousarray(pixels, np.uint8)
+
+
+def _check_size(kind: str, source: Source, limits: ImageLimits) -> None:
+    width, height, weight = source.width, source.height, source.weight
     if width <= 0 or height <= 0:
         raise BadImageError(
             f"The header of the {kind} says {width} x {height} pixels: send a picture with at"
             " least one pixel a side."
         )
-    if max(width, height) > MAX_SIDE or width * height > limits.max_pixels:
+    if max(width, height) > MAX_SIDE or width * height * weight > limits.max_pixels:
+        counted = f", which count {weight:.3g} times for its variety," if weight > 1 else ""
         raise ImageTooLargeError(
-            f"The {kind} has {width} x {height} pixels and at most {limits.max_pixels} in all,"
-            f" {MAX_SIDE} a side, are accepted: scale it down."
+            f"The {kind} has {width} x {height} pixels{counted} and at most {limits.max_pixels}"
+            f" in all, {MAX_SIDE} a side, are accepted: scale it down."
         )
+    if len(source.data) < source.least:
+        raise truncated(kind)
 
 
 def _undecodable(kind: str) -> BadImageError:

@@ -13,6 +13,7 @@ from engines.runtime.engine import Batch
 from service.answers import Answer, Job
 from service.batching import Entry
 from service.board import Board
+from service.tracing import TRACE
 
 
 class Lane:
@@ -21,14 +22,12 @@ class Lane:
     Args:
         network: its name.
         board: where devices take what is asked for.
-        max_batch: the most inputs that an engine takes at once.
         pieces: of one caller's inputs under way at once, so that no engine waits for the next.
     """
 
-    def __init__(self, network: str, board: Board, max_batch: int, pieces: int) -> None:
+    def __init__(self, network: str, board: Board, pieces: int) -> None:
         self._network = network
         self._board = board
-        self._max_batch = max_batch
         self._pieces = pieces
 
     def __len__(self) -> int:
@@ -36,9 +35,19 @@ class Lane:
         return self._board.waiting(self._network)
 
     @property
+    def max_batch(self) -> int:
+        """The most inputs that an engine takes at once."""
+        return self._board.max_batch(self._network)
+
+    @property
+    def width(self) -> int:
+        """Devices that run and have the network."""
+        return self._board.width(self._network)
+
+    @property
     def alive(self) -> bool:
         """Whether a device runs that has the network."""
-        return self._board.alive(self._network)
+        return self.width > 0
 
     async def infer(self, inputs: Batch, deadline: float) -> Answer:
         """Maps of N inputs, such as (N, h, w, 3) uint8 pictures; N is at least 1.
@@ -49,7 +58,7 @@ class Lane:
         Raises:
             DeadlineError, UnavailableError, InternalError
         """
-        most = self._max_batch
+        most = self.max_batch
         if len(inputs) <= most:
             return await self._put(inputs, deadline)
         began = time.monotonic()
@@ -79,7 +88,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         entry = Entry(
-            item=Job(self._network, inputs, answer, loop),
+            item=Job(self._network, inputs, answer, loop, TRACE.get()),
             size=len(inputs),
             shape=inputs.shape[1:],
             deadline=deadline,

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import time
+import itertools
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi import Query as Params
 from fastapi_offline import FastAPIOffline
 from pydantic import TypeAdapter
+from starlette.middleware.cors import CORSMiddleware
 
-from engines.drawing import draw
-from service import formats, http_errors
-from service.admission import State
+from service import formats, http_errors, openapi
 from service.boxes import parse_boxes
 from service.core import Core
-from service.errors import BadParameterError, CallerGoneError, DeadlineError, ServiceError
-from service.estimate import Estimate, Query
+from service.errors import BadParameterError, ServiceError, UnavailableError
+from service.estimate import Query
 from service.http_body import Upload, read_upload
-from service.images import encode
-from service.openapi import BINARY, BODY, ERRORS
+from service.http_call import arrived, deadline_of, unless_gone
+from service.http_closing import HttpClosing
+from service.http_gate import HttpGate
+from service.http_guard import HttpGuard, cors
+from service.http_memory import HttpMemory
+from service.http_watch import HttpWatch
+from service.kserve import rest as kserve
+from service.kserve.schemas import InferenceRequest
+from service.openapi import BINARY, BODY, ERRORS, STATUS, refusals
 from service.schemas import Answer, ErrorAnswer, ModelInfo, ModelList, PeopleQuery, PoseQuery
+from service.threads import in_daemon
+from service.tracing import part
+from service.watch import Watch
 
 T = TypeVar("T")
 
-_Answers = TypeAdapter(Answer | list[Answer | ErrorAnswer])
-_TIMEOUT = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|)")
+_Answer: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 
 class Rest:
@@ -37,28 +43,35 @@ class Rest:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._scraping = asyncio.Lock()
 
     async def poses(self, request: Request, query: Annotated[PoseQuery, Params()]) -> Response:
         """The people in one image, or a list for several images."""
 
-        async def one(index: int, data: bytes, asked: Query) -> Answer:
+        async def one(index: int, data: bytes, asked: Query) -> bytes:
             estimate = await self._core.estimator.estimate(data, asked)
-            return formats.as_format(estimate, query.format, index)
+            with self._core.metrics.encoding(estimate.entry.name):
+                return _Answer.dump_json(formats.as_format(estimate, query.format, index))
 
-        async def entry(index: int, data: bytes, asked: Query) -> Answer | ErrorAnswer:
-            try:
-                return await one(index, data, asked)
-            except ServiceError as error:
-                return http_errors.body(error)
-
-        async def answer(upload: Upload, asked: Query) -> Answer | list[Answer | ErrorAnswer]:
+        async def answer(upload: Upload, asked: Query) -> bytes:
             if not upload.many:
                 return await one(0, upload.images[0], asked)
-            entries = (entry(index, data, asked) for index, data in enumerate(upload.images))
-            return await asyncio.gather(*entries)
+            # The others wait outside of the system, so that a form needs no more room than others.
+            room = asyncio.Semaphore(self._core.window)
 
-        answers = await self._answer(request, query, answer)
-        return Response(_Answers.dump_json(answers), media_type="application/json")
+            async def entry(index: int, data: bytes) -> bytes:
+                async with room:
+                    with part("image"):
+                        try:
+                            return await one(index, data, asked)
+                        except ServiceError as error:
+                            return http_errors.body(error).model_dump_json().encode()
+
+            entries = await asyncio.gather(*map(entry, itertools.count(), upload.images))
+            return b"[" + b",".join(entries) + b"]"
+
+        content = await self._answer(request, query, answer)
+        return Response(content, media_type="application/json")
 
     async def render(self, request: Request, query: Annotated[PeopleQuery, Params()]) -> Response:
         """The picture with its people drawn, as JPEG."""
@@ -66,10 +79,7 @@ class Rest:
         async def answer(upload: Upload, asked: Query) -> bytes:
             if upload.many:
                 raise BadParameterError("One picture is drawn at a time: send a single image.")
-            asked = replace(asked, keep_image=True)
-            return await asyncio.to_thread(
-                _drawn, await self._core.estimator.estimate(upload.images[0], asked)
-            )
+            return await self._core.estimator.render(upload.images[0], asked)
 
         picture = await self._answer(request, query, answer)
         return Response(picture, media_type="image/jpeg")
@@ -91,18 +101,17 @@ class Rest:
 
     async def readyz(self, response: Response) -> dict[str, str]:
         """200 once an engine has answered, until the service drains or an engine has died."""
-        state = self._core.admission.state
-        dead = self._core.registry.dead()
-        if state is State.SERVING and not dead:
-            return {"status": "ready"}
-        response.status_code = 503
-        return {"status": f"the engine of {', '.join(dead)} has died" if dead else state.value}
+        why = self._core.unready
+        if why:
+            response.status_code = 503
+            response.headers["Retry-After"] = str(UnavailableError.retry_after)
+        return {"status": why or "ready"}
 
     async def metrics(self) -> Response:
         """Prometheus' text format."""
-        return Response(
-            self._core.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8"
-        )
+        async with self._scraping:  # one at a time, in a thread: a GPU's driver may not answer
+            text = await in_daemon(self._core.metrics.text)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _answer(
         self,
@@ -113,39 +122,22 @@ class Rest:
         """What `answer` makes of the images in a request; counts it, and minds its deadline."""
         with self._core.metrics.request("http", self._core.registry.label(query.model)):
             asked = self._query(request, query)
-            self._core.registry.chosen(asked)  # refuses before the body is read
-            try:
-                async with asyncio.timeout_at(asked.deadline):
-                    upload = await read_upload(request, self._core.settings)
-            except TimeoutError:
-                raise DeadlineError(
-                    "The deadline passed before all of the request came: allow more time."
-                ) from None
+            with self._core.metrics.shedding():
+                self._core.estimator.chosen(asked)  # refuses before the body is read
+                upload = await arrived(read_upload(request, self._core.settings), asked.deadline)
             if asked.boxes is not None and upload.many:
                 raise BadParameterError("Boxes are of one image: send such images one by one.")
-            return await _unless_gone(request, answer(upload, asked))
+            return await unless_gone(request, answer(upload, asked))
 
     def _query(self, request: Request, query: PeopleQuery) -> Query:
         return Query(
             query.model,
-            self._deadline(request),
+            deadline_of(request, self._core.settings),
             query.min_score,
             query.max_people,
             boxes=parse_boxes(query.boxes, self._core.settings.max_boxes),
             detector=query.detector,
         )
-
-    def _deadline(self, request: Request) -> float:
-        """From `X-Request-Timeout`: seconds, or milliseconds as in `250ms`."""
-        allowed = self._core.settings.timeout
-        if asked := request.headers.get("x-request-timeout"):
-            match = _TIMEOUT.fullmatch(asked.strip())
-            if not match:
-                raise BadParameterError(
-                    f"X-Request-Timeout {asked!r} is not a time: write 1.5 or 1500ms."
-                )
-            allowed = min(allowed, float(match[1]) / (1000 if match[2] == "ms" else 1))
-        return time.monotonic() + allowed
 
 
 def create_app(core: Core) -> FastAPI:
@@ -155,7 +147,9 @@ def create_app(core: Core) -> FastAPI:
         title="Posewire",
         description="Images in, people out.",
         redoc_url=None,
-        openapi_tags=[{"name": "poses"}, {"name": "operation"}],
+        # FastAPI's own would tell pictures too, and each request a second time.
+        telemetry=dict.fromkeys(("tracing", "metrics", "logs"), False),
+        openapi_tags=[{"name": "poses"}, {"name": "operation"}, {"name": "kserve"}],
     )
     http_errors.install(app, core.metrics)
     poses: dict[str, Any] = {"tags": ["poses"]}
@@ -173,36 +167,20 @@ def create_app(core: Core) -> FastAPI:
         openapi_extra=BODY,
         **poses,
     )(rest.render)
-    app.get("/v1/models", **poses)(rest.models)
-    app.get("/v1/models/{name}", responses={404: ERRORS[404]}, **poses)(rest.model)
-    for path in ("/healthz", "/readyz", "/metrics"):
-        app.get(path, tags=["operation"])(getattr(rest, path[1:]))
+    app.get("/v1/models", responses=refusals(503), **poses)(rest.models)
+    app.get("/v1/models/{name}", responses=refusals(404, 503), **poses)(rest.model)
+    for path, told in STATUS.items():
+        app.get(path, tags=["operation"], **told)(getattr(rest, path[1:]))
+    kserve.install(app, core)
+    openapi.install(app, InferenceRequest)
+    # The last one added comes first.
+    app.add_middleware(HttpMemory, most=core.settings.max_held_bytes)
+    app.add_middleware(HttpGate, core=core)
+    app.add_middleware(
+        HttpGuard, guard=core.guard, metrics=core.metrics, metrics_open=core.settings.metrics_open
+    )
+    if core.settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **cors(core.settings.cors_origins))
+    app.add_middleware(HttpClosing, admission=core.admission)
+    app.add_middleware(HttpWatch, watch=Watch(core.tracer))
     return app
-
-
-def _drawn(estimate: Estimate) -> bytes:
-    if estimate.image is None:
-        raise ValueError("the estimate does not carry its image")
-    return encode(draw(estimate.image, estimate.people, estimate.entry.skeleton))
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Awaits `work`, cancelling it when the caller disconnects.
-
-    HTTP servers do not cancel a handler then; its image would take an engine's time.
-    """
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_disconnection(request))
-    try:
-        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise CallerGoneError("The caller left before the answer.")
-        return task.result()
-    finally:
-        task.cancel()
-        watcher.cancel()
-
-
-async def _disconnection(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from typing import Any, NoReturn
-
-import grpc
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from functools import partial
 
 from service import formats
 from service.boxes import check_boxes
@@ -16,8 +13,11 @@ from service.errors import BadParameterError, OverloadedError, ServiceError
 from service.estimate import Estimate, Query
 from service.pb import pose_pb2 as pb
 from service.pb import pose_pb2_grpc
+from service.rpc_call import Context, abort, deadline_of
+from service.stream import Newest, answered
+from service.tracing import part
 
-_Context = grpc.aio.ServicerContext[Any, Any]
+_LIVE_WINDOW = 2  # one is prepared while the engine has the other
 
 
 class PoseService(pose_pb2_grpc.PoseServiceServicer):
@@ -25,53 +25,36 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._streams = 0
+        core.metrics.streams.set_function(lambda: self._streams)
 
     async def Estimate(  # noqa: N802 - gRPC's naming
-        self, request: pb.EstimateRequest, context: _Context
+        self, request: pb.EstimateRequest, context: Context
     ) -> pb.EstimateResponse:
         try:
             return await self._estimate(request, context, "grpc")
         except ServiceError as error:
-            await _abort(context, error)
+            await abort(context, error)
 
     async def EstimateStream(  # noqa: N802 - gRPC's naming
-        self, frames: AsyncIterator[pb.EstimateStreamRequest], context: _Context
+        self, frames: AsyncIterator[pb.EstimateStreamRequest], context: Context
     ) -> AsyncIterator[pb.EstimateStreamResponse]:
-        """Keeps a window of frames in the system and answers them in order.
-
-        While the window is full no further frame is read, so that the sender is slowed down.
-        """
-        window: asyncio.Queue[asyncio.Task[pb.EstimateStreamResponse] | None] = asyncio.Queue()
-        room = asyncio.Semaphore(self._core.settings.stream_window)
-
-        async def read() -> None:
-            try:
-                async for frame in frames:
-                    await room.acquire()
-                    window.put_nowait(asyncio.create_task(self._frame(frame, context)))
-            finally:
-                window.put_nowait(None)
-
-        reader = asyncio.create_task(read())
+        """Answers frames in order; see `StreamOptions`."""
         try:
-            while (task := await window.get()) is not None:
-                answer = await task
-                room.release()
-                yield answer
-            await reader
-        finally:
-            reader.cancel()
-            while not window.empty():
-                if (task := window.get_nowait()) is not None:
-                    task.cancel()
+            with self._open_stream():
+                async with aclosing(self._answers(frames, context)) as answers:
+                    async for answer in answers:
+                        yield answer
+        except ServiceError as error:
+            await abort(context, error)
 
     async def ListModels(  # noqa: N802 - gRPC's naming
-        self, _: pb.ListModelsRequest, context: _Context
+        self, _: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
         try:
             models = self._core.registry.served_models()
         except ServiceError as error:
-            await _abort(context, error)
+            await abort(context, error)
         return pb.ListModelsResponse(
             models=[
                 pb.Model(
@@ -82,44 +65,94 @@ class PoseService(pose_pb2_grpc.PoseServiceServicer):
             ]
         )
 
+    @contextmanager
+    def _open_stream(self) -> Iterator[None]:
+        core, most = self._core, self._core.settings.max_streams
+        with core.metrics.shedding():
+            core.admission.check(0)
+            if self._streams >= most:
+                raise OverloadedError(
+                    f"{most} streams are open, and no more may be: try again once one has ended.",
+                    retry_after=1,
+                )
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    async def _answers(
+        self, frames: AsyncIterator[pb.EstimateStreamRequest], context: Context
+    ) -> AsyncGenerator[pb.EstimateStreamResponse, None]:
+        if (first := await anext(frames, None)) is None:
+            return
+        options, dropped = first.options, 0
+
+        def drop() -> None:
+            nonlocal dropped
+            dropped += 1
+            self._core.metrics.frames_dropped.inc()
+
+        every = _from(first, frames)
+        newest = Newest(every, drop) if options.newest_wins else None
+        answer = partial(self._frame, context)
+        try:
+            async with aclosing(answered(newest or every, answer, self._window(options))) as given:
+                async for one in given:
+                    one.dropped = dropped
+                    yield one
+        finally:
+            if newest:
+                newest.close()
+
+    def _window(self, options: pb.StreamOptions) -> int:
+        most = self._core.window
+        return min(options.window or (_LIVE_WINDOW if options.newest_wins else most), most)
+
     async def _frame(
-        self, frame: pb.EstimateStreamRequest, context: _Context
+        self, context: Context, frame: pb.EstimateStreamRequest
     ) -> pb.EstimateStreamResponse:
         answer = pb.EstimateStreamResponse(frame_id=frame.frame_id)
-        try:
-            answer.result.CopyFrom(await self._estimate(frame.request, context, "grpc_stream"))
-        except ServiceError as error:
-            answer.error.code, answer.error.message = error.code, error.message
+        with part("frame"):
+            try:
+                answer.result.CopyFrom(await self._estimate(frame.request, context, "grpc_stream"))
+            except ServiceError as error:
+                answer.error.code, answer.error.message = error.code, error.message
         return answer
 
     async def _estimate(
-        self, request: pb.EstimateRequest, context: _Context, protocol: str
+        self, request: pb.EstimateRequest, context: Context, protocol: str
     ) -> pb.EstimateResponse:
         with self._core.metrics.request(protocol, self._core.registry.label(request.model)):
             estimate = await self._core.estimator.estimate(
                 request.image, self._query(request, context)
             )
-            return to_message(estimate)
+            with self._core.metrics.encoding(estimate.entry.name):
+                return to_message(estimate)
 
-    def _query(self, request: pb.EstimateRequest, context: _Context) -> Query:
+    def _query(self, request: pb.EstimateRequest, context: Context) -> Query:
         if not 0 <= request.min_score <= 1:
             raise BadParameterError(f"min_score is {request.min_score:g}: it goes from 0 to 1.")
         max_people = request.max_people if request.HasField("max_people") else None
         if max_people == 0:
             raise BadParameterError("max_people is 0: ask for at least one, or leave it out.")
         boxes = [(box.x, box.y, box.width, box.height) for box in request.boxes]
-        left = context.time_remaining()
-        allowed = (
-            self._core.settings.timeout if left is None else min(left, self._core.settings.timeout)
-        )
         return Query(
             request.model,
-            time.monotonic() + allowed,
+            deadline_of(context, self._core.settings),
             request.min_score,
             max_people,
             boxes=check_boxes(boxes, self._core.settings.max_boxes) if boxes else None,
             detector=request.detector,
         )
+
+
+async def _from(
+    first: pb.EstimateStreamRequest, others: AsyncIterator[pb.EstimateStreamRequest]
+) -> AsyncIterator[pb.EstimateStreamRequest]:
+    yield first
+    async for frame in others:
+        yield frame
 
 
 def to_message(estimate: Estimate) -> pb.EstimateResponse:
@@ -145,11 +178,3 @@ def to_message(estimate: Estimate) -> pb.EstimateResponse:
         ],
         timings_ms=estimate.timings_ms,
     )
-
-
-async def _abort(context: _Context, error: ServiceError) -> NoReturn:
-    trailer: tuple[tuple[str, str], ...] = (("posewire-code", error.code),)
-    if isinstance(error, OverloadedError):
-        trailer += (("grpc-retry-pushback-ms", str(error.retry_after * 1000)),)
-    await context.abort(error.grpc_status, error.message, trailer)
-    raise error  # abort has raised already

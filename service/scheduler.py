@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from engines.runtime.engine import Engine
-from service.answers import Job
+from service.answers import Job, Ran
 from service.batching import BatchQueue
 from service.board import Board
 from service.device import Device
@@ -24,8 +24,11 @@ class Scheduler:
 
     def __init__(self, on_busy: Callable[[str, float], None]) -> None:
         self._on_busy = on_busy
+        self._on_fall: Callable[[Device], None] = lambda _: None
+        self._on_batch: dict[str, Callable[[Ran], None]] = {}  # by network
         self._board = Board()
         self._devices: dict[str, Device] = {}
+        self._given_up: list[Device] = []
         self._answers = ThreadPoolExecutor(1, thread_name_prefix="answers")
 
     @property
@@ -33,11 +36,20 @@ class Scheduler:
         """By name."""
         return self._devices
 
+    @property
+    def hangs(self) -> bool:
+        """Whether a thread hangs in an engine, which keeps the interpreter from ending well."""
+        return any(device.hangs for device in (*self._devices.values(), *self._given_up))
+
+    def watch(self, on_fall: Callable[[Device], None]) -> None:
+        """Tells of each device that falls from now on, by whatever thread."""
+        self._on_fall = on_fall
+
     def add(
         self,
         network: str,
         engines: Sequence[Engine],
-        on_batch: Callable[[int], None],
+        on_batch: Callable[[Ran], None],
         max_delay: float = 0.0,
     ) -> Lane:
         """Serves a network from now on.
@@ -45,27 +57,49 @@ class Scheduler:
         Args:
             network: its name; no other has it.
             engines: of the network, each of another device, whose thread alone uses it.
-            on_batch: told the number of pictures of every batch.
+            on_batch: told of every batch that was answered, by a thread.
             max_delay: seconds the oldest picture may wait for company.
+
+        Raises:
+            ValueError: two engines are of one device.
         """
+        names = [engine.device for engine in engines]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{network} has two engines on one device: {', '.join(names)}")
         most = min(engine.max_batch for engine in engines)
+        self._on_batch[network] = on_batch
+        self._board.add(network, BatchQueue[Job](most, max_delay, time.monotonic))
         for engine in engines:
-            self._device(engine.device).add(network, engine, on_batch)
-        queue: BatchQueue[Job] = BatchQueue(most, max_delay, time.monotonic)
-        self._board.add(network, queue, {engine.device: engine.ahead for engine in engines})
+            if engine.device not in self._devices:
+                self._devices[engine.device] = self._device(engine.device)
+            self._devices[engine.device].add(network, engine, on_batch)
         # All that may be under way, and one that waits.
         pieces = sum(1 + engine.ahead for engine in engines) + 1
-        return Lane(network, self._board, most, pieces)
+        return Lane(network, self._board, pieces)
 
-    def close(self) -> None:
-        """Ends the threads after what is under way; what still waits is answered with 503."""
+    def replace(self, name: str, engines: Mapping[str, Engine]) -> Device:
+        """Runs these engines, by network, on a device of that name in place of one that fell."""
+        fallen, device = self._devices[name], self._device(name)
+        self._given_up = [one for one in (*self._given_up, fallen) if one.hangs]
+        for network, engine in engines.items():
+            device.add(network, engine, self._on_batch[network])
+        self._devices[name] = device
+        return device
+
+    def close(self, within: float = 5.0) -> None:
+        """Ends the threads after what is under way; what still waits is answered with 503.
+
+        Gives up what takes more than `within` seconds to end.
+        """
         self._board.close()
+        ends = time.monotonic() + within
         for device in self._devices.values():
-            device.close()
+            device.close(max(0.0, ends - time.monotonic()))
         self._answers.shutdown()
 
     def _device(self, name: str) -> Device:
-        if name not in self._devices:
-            busy = partial(self._on_busy, name)
-            self._devices[name] = Device(name, self._board, self._answers, busy)
-        return self._devices[name]
+        busy = partial(self._on_busy, name)
+        return Device(name, self._board, self._answers, busy, self._fell)
+
+    def _fell(self, device: Device) -> None:
+        self._on_fall(device)

@@ -12,12 +12,11 @@ Keypoint = Annotated[
 ]
 
 
-class PeopleQuery(BaseModel):
+class PeopleOptions(BaseModel):
     """Which people of an image are asked for."""
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str = Field(default="", description="A model of /v1/models; the default if empty.")
     min_score: float = Field(default=0.0, ge=0, le=1, description="Leave out people below it.")
     max_people: int | None = Field(default=None, ge=1, description="Keep the best ones.")
     boxes: str | None = Field(
@@ -30,6 +29,12 @@ class PeopleQuery(BaseModel):
         default="",
         description="The model that finds people for one that needs boxes, or whole-image.",
     )
+
+
+class PeopleQuery(PeopleOptions):
+    """And by which model."""
+
+    model: str = Field(default="", description="A model of /v1/models; the default if empty.")
 
 
 class PoseQuery(PeopleQuery):

@@ -17,6 +17,12 @@ class Served:
     lanes: Mapping[str, Lane]
 
     @property
+    def devices(self) -> set[str]:
+        """That it has engines on."""
+        sets = (self.model.engines, *self.model.replicas)
+        return {engine.device for engines in sets for engine in engines.values()}
+
+    @property
     def alive(self) -> bool:
         """Whether every network of it has a device that runs."""
         return all(lane.alive for lane in self.lanes.values())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import DirectoryPath, Field, field_validator
+from pydantic import DirectoryPath, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, CliApp, NoDecode, SettingsConfigDict
 
 from engines.options import Options
@@ -15,6 +16,7 @@ from engines.precision import Precision
 from engines.runtime.options import Backend, EngineOptions
 from engines.sizes import parse_sizes
 
+_ORIGIN = re.compile(r"\*|https?://[^/\s]+")
 WHOLE_IMAGE = "whole-image"
 """In place of a detector's name: the whole image is one person."""
 
@@ -102,20 +104,31 @@ class Settings(BaseSettings):
         ge=0,
         description="How long the oldest picture may wait for company.",
     )
-    max_images: int = Field(
-        default=64, ge=1, description="Images in the system; above it requests are refused."
+    max_images: int | None = Field(
+        default=None,
+        ge=1,
+        description="Images in the system, above which requests are refused; four batches for each "
+        "engine of the first model's first network if unset.",
     )
     max_bytes: int = Field(default=16 * 2**20, ge=1, description="Largest encoded image.")
-    max_pixels: int = Field(default=40_000_000, ge=1, description="Largest decoded image.")
+    max_pixels: int = Field(default=25_000_000, ge=1, description="Largest decoded image.")
     max_boxes: int = Field(default=100, ge=1, description="Boxes that a request may give.")
     max_request_bytes: int = Field(
         default=64 * 2**20, ge=1, description="Largest multipart body or gRPC message."
+    )
+    max_held_bytes: int = Field(
+        default=512 * 2**20, ge=1, description="Bytes of all HTTP bodies at once."
     )
     max_parts: int = Field(
         default=16, ge=1, le=1000, description="Images in one multipart request."
     )
     stream_window: int = Field(
-        default=8, ge=1, description="Frames of one gRPC stream in the system."
+        default=4,
+        ge=1,
+        description="Frames of one gRPC stream, or images of one request, in the system.",
+    )
+    max_streams: int = Field(
+        default=64, ge=1, description="Open gRPC streams, above which another is refused."
     )
     timeout: float = Field(
         default=30.0,
@@ -129,8 +142,72 @@ class Settings(BaseSettings):
         ge=0,
         description="Time accepted work has to finish after SIGTERM.",
     )
+    drain_delay: float = Field(
+        default=0.0,
+        allow_inf_nan=False,
+        ge=0,
+        description="Seconds after SIGTERM in which the service is not ready but still accepts "
+        "work, so that load balancers notice.",
+    )
+    watchdog: float = Field(
+        default=30.0,
+        allow_inf_nan=False,
+        gt=0,
+        description="Seconds after which an engine that does not end its batch is given up.",
+    )
+    restarts: int = Field(
+        default=5,
+        ge=0,
+        description="Restarts in a row of fallen engines that may fail until the process ends.",
+    )
 
-    @field_validator("models", "scales", "gpus", mode="before")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Of the log: text, or json, an object a line."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level of the log; each request is told at INFO."
+    )
+    traces: bool = Field(
+        default=False,
+        description="Send traces by OpenTelemetry; its own variables OTEL_* say where.",
+    )
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Keys of which a request must carry one, separated by commas; none is needed "
+        "if unset.",
+    )
+    api_keys_file: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="File of more such keys, one a line, or several files separated by commas.",
+    )
+    rate_limit: str | None = Field(
+        default=None, description="Most requests with one API key, as in 100/minute."
+    )
+    metrics_open: bool = Field(
+        default=False, description="Show /metrics without an API key where keys are set."
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="Chain of certificates in PEM, for TLS on both ports."
+    )
+    tls_key: Path | None = Field(default=None, description="Private key of the certificate.")
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="Certificates in PEM of which one must have signed a caller's own.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Web sites whose pages may call, as in https://example.org, separated by "
+        "commas, or * for all.",
+    )
+    max_connections: int = Field(
+        default=512,
+        ge=1,
+        description="Callers connected at once by each protocol; above it they are refused.",
+    )
+
+    @field_validator(
+        *("models", "scales", "gpus", "api_keys", "api_keys_file", "cors_origins"), mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -150,6 +227,22 @@ class Settings(BaseSettings):
         if sizes is not None:
             parse_sizes(sizes)
         return sizes
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _a_rate(cls, rate: str | None) -> str | None:
+        if rate is not None:
+            from service.rate_limit import parse  # noqa: PLC0415 - loads a library for it alone
+
+            parse(rate)
+        return rate
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [one for one in origins if not _ORIGIN.fullmatch(one)]:
+            raise ValueError(f"{wrong[0]!r} is not an origin, as https://example.org is")
+        return origins
 
     @property
     def options(self) -> Options:
@@ -177,19 +270,29 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The settings as environment variables, for a process that shall have the same."""
-        return {name: value for name, value, _ in self.described() if value}
+        told = {_variable(name): _told(getattr(self, name)) for name in type(self).model_fields}
+        return {variable: value for variable, value in told.items() if value}
 
     def described(self) -> Iterator[tuple[str, str, str]]:
-        """Environment variable, value and meaning of every setting."""
+        """Environment variable, value and meaning of every setting; stars in place of secrets."""
         for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            yield f"POSEWIRE_{name.upper()}", _shown(value), field.description or ""
+            shown = _told(getattr(self, name), secrets=False)
+            yield _variable(name), shown, field.description or ""
 
 
-def _shown(value: object) -> str:
-    """As the environment would say it."""
+def _variable(name: str) -> str:
+    return f"POSEWIRE_{name.upper()}"
+
+
+def _told(value: object, *, secrets: bool = True) -> str:
+    """As the environment would say it, or with stars in place of secrets."""
     if isinstance(value, tuple):
-        return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
+        return ",".join(
+            f"{part:g}" if isinstance(part, float) else _told(part, secrets=secrets)
+            for part in value
+        )
+    if isinstance(value, SecretStr) and secrets:
+        return value.get_secret_value()
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)

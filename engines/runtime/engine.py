@@ -21,6 +21,9 @@ Pending = Callable[[], Maps]
 class Engine(Protocol):
     """A compiled network. One thread at a time starts batches; the maps are the caller's.
 
+    Where a device has no room for a batch, `start` and `infer` raise `MemoryError`, or what they
+    give does: those under way are not affected, and a smaller batch may fit.
+
     Attributes:
         name: of the back-end.
         precision: in which it computes.

@@ -38,7 +38,7 @@ def run(
     """
     pictures = read_pictures(folder)
     images = list(pictures.values())
-    with one_thread(), closing(Server(settings)) as server:
+    with one_thread(), closing(Server(_roomy(settings, concurrency))) as server:
         model, detector = load_pair(settings)
         engines = Engines(model, detector, pictures)
         server.wait()
@@ -57,3 +57,10 @@ def run(
                 for name in list(tasks)[:: 1 if turn % 2 else -1]:  # nobody is always last
                     loads[name].add(*tasks[name]())
     return {name: load.figure() for name, load in loads.items()}
+
+
+def _roomy(settings: Settings, concurrency: int) -> Settings:
+    """The same, for a server that refuses none of so many images at once."""
+    most = max(concurrency, settings.max_images or 0)
+    window = max(concurrency, settings.stream_window)
+    return settings.model_copy(update={"max_images": most, "stream_window": window})

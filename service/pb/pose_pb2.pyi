@@ -78,22 +78,34 @@ class Keypoint(_message.Message):
     def __init__(self, x: _Optional[float] = ..., y: _Optional[float] = ..., score: _Optional[float] = ...) -> None: ...
 
 class EstimateStreamRequest(_message.Message):
-    __slots__ = ("frame_id", "request")
+    __slots__ = ("frame_id", "request", "options")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     frame_id: str
     request: EstimateRequest
-    def __init__(self, frame_id: _Optional[str] = ..., request: _Optional[_Union[EstimateRequest, _Mapping]] = ...) -> None: ...
+    options: StreamOptions
+    def __init__(self, frame_id: _Optional[str] = ..., request: _Optional[_Union[EstimateRequest, _Mapping]] = ..., options: _Optional[_Union[StreamOptions, _Mapping]] = ...) -> None: ...
+
+class StreamOptions(_message.Message):
+    __slots__ = ("newest_wins", "window")
+    NEWEST_WINS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    newest_wins: bool
+    window: int
+    def __init__(self, newest_wins: _Optional[bool] = ..., window: _Optional[int] = ...) -> None: ...
 
 class EstimateStreamResponse(_message.Message):
-    __slots__ = ("frame_id", "result", "error")
+    __slots__ = ("frame_id", "result", "error", "dropped")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
     frame_id: str
     result: EstimateResponse
     error: Error
-    def __init__(self, frame_id: _Optional[str] = ..., result: _Optional[_Union[EstimateResponse, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+    dropped: int
+    def __init__(self, frame_id: _Optional[str] = ..., result: _Optional[_Union[EstimateResponse, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., dropped: _Optional[int] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("code", "message")

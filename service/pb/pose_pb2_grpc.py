@@ -63,7 +63,9 @@ class PoseServiceServicer:
 
     def EstimateStream(self, request_iterator, context):
         """The people in each frame of a stream, in the order the frames were sent. A frame that
-        fails is answered with its error; the stream goes on.
+        fails is answered with its error; the stream goes on. No more than a window of frames is
+        under way; until one of them is answered no other is read, or, if the options say so, all
+        but the newest are dropped.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,6 +44,12 @@ class Server:
     def log(self) -> str:
         return self.log_file.read_text()
 
+    @property
+    def says_ready(self) -> bool:
+        """Whether its log does; `AssertionError` if the server has ended."""
+        assert self.process.poll() is None, self.log
+        return " ready: " in self.log
+
     def answers(self, path: str) -> bool:
         """Whether a GET is answered with 200; `AssertionError` if the server has ended."""
         assert self.process.poll() is None, self.log
@@ -66,13 +72,20 @@ class Server:
 
 @contextmanager
 def server(
-    environment: dict[str, str], log_file: Path, *, ready: str = "/readyz"
+    environment: dict[str, str],
+    log_file: Path,
+    *,
+    ready: str | None = "/readyz",
+    module: str = "service",
 ) -> Iterator[Server]:
-    """Starts a server, waits until it answers at `ready`, and stops it at the end."""
+    """Starts a server, waits until it answers at `ready`, and stops it at the end.
+
+    Without a path, it is waited for until its log says that it is ready.
+    """
     http_port, grpc_port = free_port(), free_port()
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            command(http_port, grpc_port),
+            command(http_port, grpc_port, module),
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -81,7 +94,7 @@ def server(
         )
     started = Server(http_port, grpc_port, process, log_file)
     try:
-        until(lambda: started.answers(ready), START_S)
+        until(lambda: started.answers(ready) if ready else started.says_ready, START_S)
         yield started
     finally:
         process.terminate()
@@ -108,9 +121,9 @@ def fails(
     )
 
 
-def command(http_port: int, grpc_port: int) -> list[str]:
+def command(http_port: int, grpc_port: int, module: str = "service") -> list[str]:
     ports = ["--http-port", str(http_port), "--grpc-port", str(grpc_port)]
-    return [sys.executable, "-m", "service", *ports]
+    return [sys.executable, "-m", module, *ports]
 
 
 def environment(store: Store, **settings: str) -> dict[str, str]:

@@ -196,7 +196,7 @@ def test_health_and_metrics_are_there_for_operators(
     http.post("/v1/poses", files=files(astronaut, astronaut))
     assert served.metric(images) == before[0] + 2
     assert served.metric(requests) == before[1] + 1
-    assert served.metric(f'pose_engine_up{{model="{MODEL}"}}') == 1
+    assert served.metric(f'pose_engine_up{{device="cpu",model="{MODEL}"}}') == 1
     assert served.metric("pose_inflight") == 0
 
 

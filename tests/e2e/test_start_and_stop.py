@@ -25,7 +25,9 @@ def test_what_was_accepted_before_sigterm_is_answered(
     store: Store, tmp_path: Path, astronaut: bytes
 ) -> None:
     many = 12
-    with server(environment(store, height="736"), tmp_path / "log") as started:
+    with server(
+        environment(store, height="736", max_images=str(many)), tmp_path / "log"
+    ) as started:
         with (
             httpx.Client(base_url=started.http, timeout=60) as http,
             grpc.insecure_channel(started.grpc) as channel,

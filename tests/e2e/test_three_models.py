@@ -158,7 +158,7 @@ def test_every_model_counts_its_own_batches_and_images(
     for name in MODELS:
         batches = served.metric(f'pose_batch_size_bucket{{le="{MAX_BATCH:.1f}",model="{name}"}}')
         assert batches == served.metric(f'pose_batch_size_count{{model="{name}"}}')
-        assert served.metric(f'pose_engine_up{{model="{name}"}}') == 1
+        assert served.metric(f'pose_engine_up{{device="cpu",model="{name}"}}') == 1
         assert served.metric(f'pose_queue_depth{{model="{name}"}}') == 0
 
 

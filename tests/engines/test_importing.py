@@ -66,6 +66,18 @@ def test_an_onnx_file_of_another_form_is_refused_and_not_kept(tmp_path: Path) ->
     assert files(tmp_path) == []
 
 
+def test_a_graph_whose_parameters_lie_in_another_file_is_refused_and_not_kept(
+    tmp_path: Path,
+) -> None:
+    onnx = pytest.importorskip("onnx", reason="writes graphs")
+    split = tmp_path / "split.onnx"
+    onnx.save(onnx.load(shared(TINYPOSE)), split, save_as_external_data=True, location="beside")
+    store = Store(tmp_path / "cache")
+    with pytest.raises(ValueError, match="not of the form"):
+        bring(find("top-down-256x192"), split, store)
+    assert files(store.cache) == []
+
+
 def test_a_file_that_is_no_graph_is_refused_and_not_kept(tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"not a graph")

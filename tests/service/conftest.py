@@ -76,4 +76,4 @@ def scheduler(engine: Engine) -> Iterator[Scheduler]:
 
 @pytest.fixture
 def lane(scheduler: Scheduler, engine: Engine, sizes: list[int]) -> Lane:
-    return scheduler.add("network", [engine], sizes.append)
+    return scheduler.add("network", [engine], lambda ran: sizes.append(ran.pictures))

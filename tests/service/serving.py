@@ -31,6 +31,7 @@ from service.registry import Registry
 from service.rest import create_app
 from service.rpc_server import create_server
 from service.settings import WHOLE_IMAGE, Settings
+from service.tracing import Tracer
 from tests.service.fakes import PATIENCE_S, AtOnce, OnDevice
 from tests.service.pictures import encode
 
@@ -63,11 +64,15 @@ class Service:
 
 @contextmanager
 def service(
-    *models: Model, state: State = State.SERVING, detector: str = WHOLE_IMAGE, **settings: Any
+    *models: Model,
+    state: State = State.SERVING,
+    detector: str = WHOLE_IMAGE,
+    tracer: Tracer | None = None,
+    **settings: Any,
 ) -> Iterator[Service]:
     """Serves these models with these settings; the engines stop at the end."""
     with ThreadPoolExecutor(2) as pool:
-        core = Core.of(Settings(detector=detector, **settings), pool)
+        core = Core.of(Settings(detector=detector, **settings), pool, tracer)
         for model in models:
             core.registry.add(model)
         core.admission.state = state
@@ -90,12 +95,19 @@ async def over_http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def over_grpc(service: Service) -> AsyncIterator[PoseServiceStub]:
     """Calls a gRPC server on a free port of this machine."""
+    async with over_channel(service) as channel:
+        yield PoseServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+
+
+@asynccontextmanager
+async def over_channel(service: Service) -> AsyncIterator[grpc.aio.Channel]:
+    """As `over_grpc`, for any of its services."""
     server = create_server(service.core, health_aio.HealthServicer())
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield PoseServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+            yield channel
     finally:
         await server.stop(None)
 

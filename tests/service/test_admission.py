@@ -8,17 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from service.admission import Admission, State
-from service.errors import OverloadedError, UnavailableError
-
-
-class Clock:
-    """Time that passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from service.errors import DrainingError, OverloadedError, UnavailableError
+from tests.service.clock import Clock
 
 
 @pytest.fixture
@@ -81,6 +72,26 @@ def test_what_is_inside_may_finish_while_draining() -> None:
     assert admission.inside == 0
 
 
+def test_the_bound_follows_from_what_the_engines_take_at_once() -> None:
+    admission = Admission()
+    admission.suit(2)
+    assert admission.capacity == 8
+
+
+def test_a_bound_that_was_given_stays() -> None:
+    admission = Admission(64)
+    admission.suit(2)
+    assert admission.capacity == 64
+
+
+def test_who_is_refused_by_a_draining_service_is_told_so() -> None:
+    admission = serving(1)
+    admission.state = State.DRAINING
+    with pytest.raises(DrainingError) as refused:
+        admission.check(0)
+    assert refused.value.retry_after == 1
+
+
 def test_several_images_are_checked_together() -> None:
     admission = serving(3)
     admission.check(3)
@@ -134,4 +145,4 @@ def test_a_wait_is_never_zero(clock: Clock) -> None:
     for _ in range(5):
         with admission.admit():
             clock.now += 0.1
-    assert refused(admission, images=3).retry_after >= 1
+    assert (refused(admission, images=3).retry_after or 0) >= 1

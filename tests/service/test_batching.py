@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +126,49 @@ def test_with_a_delay_an_entry_larger_than_a_batch_does_not_wait() -> None:
     bench = Bench(max_batch=2, max_delay=1.0)
     bench.put("A", size=5)
     assert bench.pull() == "A"
+
+
+def test_with_a_delay_a_full_batch_does_not_wait_behind_an_older_entry_of_another_shape() -> None:
+    bench = Bench(max_batch=2, max_delay=1.0)
+    bench.put("a")
+    bench.now += 0.25
+    bench.put("X", shape=(1, 1))
+    bench.put("Y", shape=(1, 1))
+    assert bench.pull() == "XY"
+    assert bench.queue.pull() == Pull([], [], 0.75)
+    bench.now += 0.75
+    assert bench.pull() == "a"
+
+
+def test_with_a_delay_the_first_shape_that_is_due_tells_when_to_look_again() -> None:
+    bench = Bench(max_delay=1.0)
+    bench.put("a")
+    bench.put("X", shape=(1, 1), lasts=0.5)
+    assert bench.queue.pull().wait == 0.25
+
+
+def test_what_is_put_back_goes_first_each_alone_and_at_once() -> None:
+    bench = Bench(max_delay=1.0)
+    bench.put_all("abc")
+    bench.now += 1.0
+    failed = bench.queue.pull().batch
+    bench.put_all("de")
+    bench.queue.put_back([replace(entry, alone=True) for entry in failed])
+    assert [bench.pull() for _ in range(4)] == ["a", "b", "c", ""]
+    bench.now += 1.0
+    assert bench.pull() == "de"
+
+
+def test_what_is_put_back_is_dropped_when_nobody_wants_it_any_more() -> None:
+    bench = Bench()
+    bench.put("a", lasts=1.0)
+    bench.put_all("bc")
+    failed = bench.queue.pull().batch
+    bench.now += 1.0
+    bench.gone = {"b"}
+    bench.queue.put_back([replace(entry, alone=True) for entry in failed])
+    pull = bench.queue.pull()
+    assert (labels(pull.batch), labels(pull.expired)) == ("c", "a")
 
 
 def test_a_delay_never_outlasts_a_deadline() -> None:

@@ -165,7 +165,7 @@ async def test_a_deadline_that_passes_while_crops_wait_frees_all(
     with pytest.raises(DeadlineError):
         await asking(running, CROWD, seconds=0.2)
     assert running.admission.inside == 0
-    assert running.count("pose_shed_total", reason="deadline_exceeded") == 1
+    assert running.count("pose_shed_total", reason="deadline") == 1
     await assert_well(running, eyes)
     assert eyes.batches == [4, 4], "crops that were late took the engine's time"
 

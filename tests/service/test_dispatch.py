@@ -22,10 +22,13 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.dispatch: Dispatch[str] = Dispatch(lambda: self.now)
+        self.started: dict[str, list[list[Entry[str]]]] = {}
 
     def add(self, network: str, *devices: str, ahead: int = 1) -> None:
         queue: BatchQueue[str] = BatchQueue(1, self.max_delay, lambda: self.now)
-        self.dispatch.add(network, queue, dict.fromkeys(devices, ahead))
+        self.dispatch.add(network, queue)
+        for device in devices:
+            self.dispatch.join(device, {network: ahead})
 
     def put(self, network: str, labels: str, lasts: float = 60.0) -> None:
         """One entry a letter, each a second after the one before."""
@@ -36,12 +39,18 @@ class Bench:
 
     def pull(self, device: str) -> str:
         """What the device starts."""
-        return labels(self.dispatch.pull(device).batch)
+        if batch := self.dispatch.pull(device).batch:
+            self.started.setdefault(device, []).append(batch)
+        return labels(batch)
+
+    def end(self, device: str) -> float | None:
+        """Ends the first batch that the device has started."""
+        return self.dispatch.end(device, self.started[device].pop(0))
 
     def run(self, device: str) -> str:
         """What the device starts, if anything, and ends at once."""
         if started := self.pull(device):
-            self.dispatch.end(device)
+            self.end(device)
         return started
 
 
@@ -115,7 +124,7 @@ def test_the_least_loaded_device_starts_the_next_batch() -> None:
     assert bench.pull(THIRD) == "c"
     assert [bench.pull(one) for one in (THIRD, FIRST, SECOND)] == ["d", "e", "f"]
     assert [bench.pull(one) for one in (FIRST, SECOND, THIRD)] == ["", "", ""]
-    bench.dispatch.end(SECOND)
+    bench.end(SECOND)
     assert [bench.pull(one) for one in (FIRST, THIRD, SECOND)] == ["", "", "g"]
 
 
@@ -146,7 +155,7 @@ def test_nobody_waits_for_a_device_that_was_lost() -> None:
     assert bench.pull(FIRST) == ""
     assert bench.dispatch.lose(SECOND) == []
     assert bench.pull(FIRST) == "b"
-    assert bench.dispatch.alive("poses")
+    assert bench.dispatch.width("poses") == 1
 
 
 def test_what_only_a_lost_device_could_have_run_is_given_back() -> None:
@@ -156,16 +165,64 @@ def test_what_only_a_lost_device_could_have_run_is_given_back() -> None:
     bench.put("poses", "ab")
     bench.put("people", "c")
     assert labels(bench.dispatch.lose(FIRST)) == "ab"
-    assert not bench.dispatch.alive("poses")
+    assert bench.dispatch.width("poses") == 0
     assert bench.dispatch.waiting("poses") == 0
-    assert (bench.dispatch.alive("people"), bench.pull(SECOND)) == (True, "c")
+    assert (bench.dispatch.width("people"), bench.pull(SECOND)) == (1, "c")
+
+
+def test_a_device_that_was_forgotten_comes_back_late_and_changes_nothing() -> None:
+    bench = Bench()
+    bench.add("poses", FIRST)
+    bench.put("poses", "ab")
+    assert [bench.pull(FIRST), bench.pull(FIRST)] == ["a", "b"]
+    bench.dispatch.lose(FIRST)
+    assert (bench.dispatch.lost(FIRST), bench.dispatch.under_way(FIRST)) == (True, 2)
+    assert isinstance(bench.end(FIRST), float), "it may end what it has until it is forgotten"
+    assert labels(bench.dispatch.forget(FIRST)) == "b"
+    bench.dispatch.join(SECOND, {"poses": 1})
+    bench.put("poses", "c")
+    assert bench.pull(SECOND) == "c"
+    assert bench.end(FIRST) is None
+    assert bench.pull(FIRST) == ""
+    assert [bench.dispatch.under_way(one) for one in (FIRST, SECOND)] == [0, 1]
+
+
+def test_a_device_stalls_while_it_has_a_batch_and_ends_none() -> None:
+    bench = Bench()
+    bench.add("poses", FIRST)
+    bench.put("poses", "abc", lasts=1000.0)
+    bench.now = 200.0
+    assert bench.dispatch.stalled(FIRST) == 0
+    bench.pull(FIRST)
+    bench.now = 205.0
+    bench.pull(FIRST)
+    assert bench.dispatch.stalled(FIRST) == 5
+    bench.end(FIRST)
+    bench.now = 207.0
+    assert bench.dispatch.stalled(FIRST) == 2
+    bench.end(FIRST)
+    bench.now = 300.0
+    assert bench.dispatch.stalled(FIRST) == 0
+
+
+def test_a_network_is_bound_to_ever_smaller_batches() -> None:
+    bench = Bench()
+    bench.dispatch.add("poses", BatchQueue(8, 0.0, lambda: bench.now))
+    assert [bench.dispatch.bound("poses", most) for most in (4, 4, 6, 2)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert bench.dispatch.max_batch("poses") == 2
 
 
 def test_with_a_delay_a_device_is_told_when_the_first_of_its_networks_is_due() -> None:
     bench = Bench(max_delay=10.0)
     for network in ("poses", "people"):
         queue: BatchQueue[str] = BatchQueue(2, bench.max_delay, lambda: bench.now)
-        bench.dispatch.add(network, queue, {FIRST: 1})
+        bench.dispatch.add(network, queue)
+        bench.dispatch.join(FIRST, {network: 1})
     bench.put("poses", "a")
     bench.put("people", "b")
     bench.now += 2
@@ -183,13 +240,13 @@ def test_a_device_is_busy_while_anything_is_under_way() -> None:
     bench.now = 203.0
     assert bench.pull(FIRST) == "b"
     bench.now = 204.0
-    assert (bench.dispatch.end(FIRST), bench.dispatch.under_way(FIRST)) == (4.0, 1)
+    assert (bench.end(FIRST), bench.dispatch.under_way(FIRST)) == (4.0, 1)
     bench.now = 210.0
-    assert (bench.dispatch.end(FIRST), bench.dispatch.under_way(FIRST)) == (6.0, 0)
+    assert (bench.end(FIRST), bench.dispatch.under_way(FIRST)) == (6.0, 0)
     bench.now = 300.0
     assert bench.pull(FIRST) == "c"
     bench.now = 301.0
-    assert bench.dispatch.end(FIRST) == 1.0, "it was idle in between"
+    assert bench.end(FIRST) == 1.0, "it was idle in between"
 
 
 def test_an_empty_queue_has_no_oldest_entry() -> None:

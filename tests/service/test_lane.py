@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
 
-from service.answers import Answer
 from service.errors import DeadlineError, InternalError, UnavailableError
 from service.lane import Lane
 from service.scheduler import Scheduler
@@ -20,6 +20,7 @@ from tests.service.lanes import (
     queued,
     soon,
 )
+from tests.service.serving import until
 
 
 async def test_a_picture_is_answered_with_its_maps_and_times(lane: Lane) -> None:
@@ -56,19 +57,53 @@ async def test_pictures_of_different_sizes_do_not_share_a_batch(lane: Lane, engi
     assert engine.batches == [[0], [1, 3], [2]]
 
 
-async def test_an_engine_that_raises_fails_that_batch_only(
+async def test_an_engine_that_raises_fails_those_only_on_which_it_raises_again_alone(
     lane: Lane, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = await occupied(lane, engine)
-    others = await queued(lane, pictures(POISON), pictures(2), pictures(3, side=4))
+    poison, beside, poison_too, apart = await queued(
+        lane, pictures(POISON), pictures(2), pictures(POISON), pictures(3, side=4)
+    )
     engine.held.set()
-    results = await asyncio.gather(first, *others, return_exceptions=True)
-    assert [type(result) for result in results] == [Answer, InternalError, InternalError, Answer]
-    assert results[1] is not results[2], "each caller may add its own traceback"
-    assert "a fault of the driver" not in str(results[1])
+    answers = await asyncio.gather(first, beside, apart)
+    assert [colours(answer) for answer in answers] == [[0], [2], [3]]
+    errors = await asyncio.gather(poison, poison_too, return_exceptions=True)
+    assert [type(error) for error in errors] == [InternalError, InternalError]
+    assert errors[0] is not errors[1], "each caller may add its own traceback"
+    assert "a fault of the driver" not in str(errors[0])
+    assert engine.batches == [[0], [POISON, 2, POISON], [POISON], [2], [POISON], [3]]
     assert "a fault of the driver" in caplog.text
     assert lane.alive
     assert colours(await lane.infer(pictures(5), soon())) == [5]
+
+
+async def test_an_engine_that_raises_on_one_picture_gets_it_once_more(
+    lane: Lane, engine: Engine
+) -> None:
+    with pytest.raises(InternalError):
+        await lane.infer(pictures(POISON), soon())
+    assert engine.batches == [[POISON], [POISON]]
+
+
+async def test_of_a_batch_that_failed_only_what_is_still_wanted_is_run_again(
+    scheduler: Scheduler, engine: Engine
+) -> None:
+    lane = scheduler.add("network", [engine], lambda _: None, PATIENCE_S)
+    engine.held.clear()
+    poison, left, late, stays = (
+        asyncio.create_task(lane.infer(pictures(colour), soon(seconds)))
+        for colour, seconds in ((POISON, 60), (1, 60), (2, 0.2), (3, 60))
+    )
+    assert await asyncio.to_thread(engine.entered.wait, PATIENCE_S)
+    left.cancel()
+    passed = soon(0.2)
+    await until(lambda: time.monotonic() > passed)
+    engine.held.set()
+    for refused, error in ((poison, InternalError), (late, DeadlineError)):
+        with pytest.raises(error):
+            await refused
+    assert colours(await stays) == [3]
+    assert engine.batches == [[POISON, 1, 2, 3], [POISON], [3]]
 
 
 async def test_pictures_of_callers_who_left_never_reach_the_engine(
@@ -135,7 +170,7 @@ async def test_an_idle_engine_wakes_for_a_late_request(lane: Lane) -> None:
 async def test_with_a_delay_a_batch_waits_for_company(
     scheduler: Scheduler, engine: Engine, sizes: list[int]
 ) -> None:
-    lane = scheduler.add("network", [engine], sizes.append, PATIENCE_S)
+    lane = scheduler.add("network", [engine], lambda ran: sizes.append(ran.pictures), PATIENCE_S)
     calls = (lane.infer(pictures(colour), soon(60)) for colour in (1, 2, 3, 4))
     answers = await asyncio.gather(*calls)
     assert [colours(answer) for answer in answers] == [[1], [2], [3], [4]]

@@ -173,7 +173,7 @@ async def test_an_unknown_model_is_refused_with_the_names_there_are(
 async def test_an_unknown_route_and_a_wrong_method_are_refused_in_the_same_form(
     http: httpx.AsyncClient,
 ) -> None:
-    assert_refused(await http.post("/v2/poses", content=BLANK), 404, "not_found")
+    assert_refused(await http.post("/v9/poses", content=BLANK), 404, "not_found")
     wrong = await http.get("/v1/poses")
     assert_refused(wrong, 405, "method_not_allowed")
     assert wrong.headers["allow"] == "POST"

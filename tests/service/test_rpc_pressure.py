@@ -40,6 +40,23 @@ async def test_a_full_system_says_when_to_come_back() -> None:
             assert (await stub.Estimate(REQUEST)).model == MODEL
 
 
+async def test_a_request_that_is_predicted_to_finish_past_its_deadline_is_shed_at_admission() -> (
+    None
+):
+    with gated() as (running, gate):
+        gate.opened.set()
+        pace = running.registry.pace("network")
+        for _ in range(30):
+            pace.observe(1, 1000.0)
+        async with over_grpc(running) as stub:
+            refused = await assert_rpc_refused(stub, REQUEST, LATE, "deadline_exceeded")
+            assert "would pass" in (refused.details() or "")
+            assert running.count("pose_shed_total", reason="deadline") == 1
+            assert gate.calls == 0
+            pace.observe(1, 0.01)
+            assert (await stub.Estimate(REQUEST)).model == MODEL
+
+
 async def test_an_image_that_takes_longer_than_the_service_allows_is_given_up() -> None:
     with gated(timeout=0.05) as (running, gate):
         async with over_grpc(running) as stub:
@@ -72,6 +89,7 @@ async def test_a_caller_who_cancels_frees_the_place() -> None:
             await until(lambda: running.admission.inside == 0)
             counted = {"protocol": "grpc", "model": MODEL, "code": "cancelled"}
             assert running.count("pose_requests_total", **counted) == 2
+            assert running.count("pose_cancelled_total", where="engine") == 2
             gate.opened.set()
             assert (await stub.Estimate(REQUEST)).model == MODEL
         assert gate.calls == 2, "an image that nobody waits for took the engine's time"

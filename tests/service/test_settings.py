@@ -12,7 +12,13 @@ from engines.options import Options
 from service.settings import Settings
 
 # Of settings without a default.
-_EXAMPLES = {"gpu_memory": "1024", "pictures": ".", "sizes": "256x192"}
+_EXAMPLES = {
+    "cors_origins": "https://example.org",
+    "gpu_memory": "1024",
+    "pictures": ".",
+    "rate_limit": "100/minute",
+    "sizes": "256x192",
+}
 NAMES = tuple(Settings.model_fields)
 
 
@@ -27,7 +33,7 @@ def test_the_defaults_serve_the_contracts_ports_and_limits() -> None:
     settings = Settings()
     assert settings.models == ("lightweight-openpose-int8",)
     assert (settings.http_port, settings.grpc_port) == (8000, 9000)
-    assert settings.max_pixels == 40_000_000
+    assert settings.max_pixels == 25_000_000
     assert settings.max_bytes == 16 * 2**20
     assert settings.mirror is None
     assert settings.cache.name == "posewire"

@@ -121,7 +121,7 @@ async def test_boxes_are_answered_though_the_detectors_device_has_died(eyes: Eye
     with service(*models, detector=DETECTOR) as running:
         async with over_http(running) as http:
             failed = await http.post("/v1/poses", content=PICTURE)
-            assert_refused(failed, 500, "internal")
+            assert_refused(failed, 503, "unavailable")
             await until(lambda: running.registry.dead() == [DETECTOR])
             refused = await http.post("/v1/poses", content=PICTURE)
             assert_refused(refused, 503, "unavailable")

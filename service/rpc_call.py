@@ -1,0 +1,28 @@
+"""What every gRPC call for people has: a deadline, and an end by an error."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NoReturn
+
+import grpc
+
+from service.errors import ServiceError
+from service.settings import Settings
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+def deadline_of(context: Context, settings: Settings) -> float:
+    """Of `time.monotonic`, by the call's own deadline."""
+    left = context.time_remaining()
+    return time.monotonic() + (settings.timeout if left is None else min(left, settings.timeout))
+
+
+async def abort(context: Context, error: ServiceError) -> NoReturn:
+    """Ends the call with the error's status; its code goes into the trailer."""
+    trailer = (*context.trailing_metadata(), ("posewire-code", error.code))
+    if error.retry_after is not None:
+        trailer += (("grpc-retry-pushback-ms", str(error.retry_after * 1000)),)
+    await context.abort(error.grpc_status, error.message, trailer)
+    raise error  # abort has raised already
