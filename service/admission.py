@@ -12,7 +12,7 @@ from enum import Enum
 from service.errors import DrainingError, OverloadedError, UnavailableError
 
 _RATE_MEMORY_S = 5.0
-_ROUNDS = 4  # batches in which what is let in last is answered, its own included
+_ROUNDS = 3  # batches in which what is let in last is answered, its own included
 
 
 class State(Enum):

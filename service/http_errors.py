@@ -9,11 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from service.call import CALL
 from service.errors import BadParameterError, InternalError, ServiceError
 from service.kserve.schemas import KSERVE, Refusal
 from service.metrics import Metrics
-from service.request_id import HEADER
 from service.schemas import ErrorAnswer, ErrorDetail
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -42,10 +40,7 @@ def install(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(Exception)
     async def on_fault(request: Request, __: Exception) -> Response:
         fault = InternalError("A fault of the service: try again, and see its log if it lasts.")
-        answered = answer(fault, request.url.path)
-        if call := CALL.get():  # outside of every middleware
-            answered.headers[HEADER] = call.id
-        return answered
+        return answer(fault, request.url.path)
 
 
 def body(error: ServiceError) -> ErrorAnswer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,15 +32,12 @@ class HttpGate:
             try:
                 self._core.admission.check(1)
             except ServiceError as error:
-                self._count(error, *asked)
+                protocol, model = asked
+                label = self._core.registry.label(model)
+                self._core.metrics.refused(error, protocol, label)
                 await http_errors.answer(error, scope["path"])(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-    def _count(self, error: ServiceError, protocol: str, model: str) -> None:
-        metrics, label = self._core.metrics, self._core.registry.label(model)
-        with suppress(ServiceError), metrics.request(protocol, label), metrics.shedding():
-            raise error
 
 
 def _asked(scope: Scope) -> tuple[str, str] | None:

@@ -26,9 +26,7 @@ class HttpGuard:
         metrics_open: whether /metrics needs no key either.
     """
 
-    def __init__(
-        self, app: ASGIApp, guard: Guard, metrics: Metrics, *, metrics_open: bool = False
-    ) -> None:
+    def __init__(self, app: ASGIApp, guard: Guard, metrics: Metrics, metrics_open: bool) -> None:
         self._app = app
         self._guard = guard
         self._metrics = metrics
@@ -39,7 +37,7 @@ class HttpGuard:
             try:
                 self._check(Headers(scope=scope))
             except ServiceError as error:
-                self._metrics.requests.labels("http", "", error.code).inc()
+                self._metrics.refused(error, "http", "")
                 response = http_errors.answer(error, scope["path"])
                 if isinstance(error, UnauthorizedError):
                     response.headers["WWW-Authenticate"] = "Bearer"

@@ -148,6 +148,14 @@ class Metrics:
             if call := CALL.get():
                 call.protocol, call.model, call.code = protocol, model, code
 
+    def refused(self, error: ServiceError, protocol: str, model: str) -> None:
+        """Counts a request that was refused before anything of it was read."""
+        self._request(protocol, model, error.code).inc()
+        if error.shed:
+            self.shed.labels(error.shed).inc()
+        if call := CALL.get():
+            call.protocol, call.model, call.code = protocol, model, error.code
+
     @contextmanager
     def shedding(self) -> Iterator[None]:
         """Counts what is refused, given up, or left before all of it had come."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 
 from service.call import Call
+from service.errors import OverloadedError, RateLimitedError
 
 log = logging.getLogger("posewire.requests")
 
+_TOO_MANY = frozenset({OverloadedError.code, RateLimitedError.code})
 _LINE = (
     "%(method)s %(status)s %(code)s model=%(model)s ms=%(milliseconds).1f "
     "bytes=%(bytes)d images=%(images)d people=%(people)d"
@@ -15,11 +17,12 @@ _LINE = (
 
 
 def tell(call: Call, status: int | str) -> None:
-    """Says how a call went; of probes, which come all the time, only at DEBUG.
+    """Says how a call went; of probes, which come all the time, and of calls that are too many,
+    only at DEBUG.
 
     Nothing that a caller has sent is in it but the path, and its model if that is served.
     """
-    level = logging.DEBUG if call.is_probe else logging.INFO
+    level = logging.DEBUG if call.is_probe or call.code in _TOO_MANY else logging.INFO
     if not log.isEnabledFor(level):
         return
     fields = {

@@ -12,6 +12,7 @@ from fastapi import Query as Params
 from fastapi_offline import FastAPIOffline
 from pydantic import TypeAdapter
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from service import formats, http_errors, openapi
 from service.boxes import parse_boxes
@@ -140,8 +141,18 @@ class Rest:
         )
 
 
-def create_app(core: Core) -> FastAPI:
-    """The HTTP application. Its /docs needs no network."""
+def create_app(core: Core) -> ASGIApp:
+    """The HTTP application: the routes, and around them what refuses requests for less."""
+    settings = core.settings
+    app: ASGIApp = HttpMemory(_routes(core), settings.max_held_bytes)
+    app = HttpGuard(HttpGate(app, core), core.guard, core.metrics, settings.metrics_open)
+    if settings.cors_origins:
+        app = CORSMiddleware(app, **cors(settings.cors_origins))
+    return HttpWatch(HttpClosing(app, core.admission), Watch(core.tracer))
+
+
+def _routes(core: Core) -> FastAPI:
+    """Its /docs needs no network."""
     rest = Rest(core)
     app: FastAPI = FastAPIOffline(
         title="Posewire",
@@ -173,14 +184,4 @@ def create_app(core: Core) -> FastAPI:
         app.get(path, tags=["operation"], **told)(getattr(rest, path[1:]))
     kserve.install(app, core)
     openapi.install(app, InferenceRequest)
-    # The last one added comes first.
-    app.add_middleware(HttpMemory, most=core.settings.max_held_bytes)
-    app.add_middleware(HttpGate, core=core)
-    app.add_middleware(
-        HttpGuard, guard=core.guard, metrics=core.metrics, metrics_open=core.settings.metrics_open
-    )
-    if core.settings.cors_origins:
-        app.add_middleware(CORSMiddleware, **cors(core.settings.cors_origins))
-    app.add_middleware(HttpClosing, admission=core.admission)
-    app.add_middleware(HttpWatch, watch=Watch(core.tracer))
     return app

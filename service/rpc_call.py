@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from typing import Any, NoReturn
 
 import grpc
@@ -26,3 +27,13 @@ async def abort(context: Context, error: ServiceError) -> NoReturn:
         trailer += (("grpc-retry-pushback-ms", str(error.retry_after * 1000)),)
     await context.abort(error.grpc_status, error.message, trailer)
     raise error  # abort has raised already
+
+
+def refusing(error: ServiceError) -> Any:
+    """A handler of any kind of call; as it answers a stream, it reads nothing by itself."""
+
+    async def refuse(_: object, context: Context) -> AsyncIterator[object]:
+        await abort(context, error)
+        yield  # makes it a generator, as the answers to a stream are
+
+    return grpc.stream_stream_rpc_method_handler(refuse)

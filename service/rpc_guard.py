@@ -12,7 +12,7 @@ from service.auth import Guard
 from service.errors import ServiceError
 from service.metrics import Metrics
 from service.rate_limit import RateLimit
-from service.rpc_call import Context, abort
+from service.rpc_call import Context, refusing
 
 _Handler = Any  # the stubs know those of servers with threads alone
 _OPEN = (
@@ -48,22 +48,12 @@ class RpcGuard(grpc.aio.ServerInterceptor):
         try:
             caller = self._guard.admit(sent.get("authorization", ""), sent.get("x-api-key", ""))
         except ServiceError as error:
-            self._metrics.requests.labels("grpc", "", error.code).inc()
-            return _refusing(error)
+            self._metrics.refused(error, "grpc", "")
+            return refusing(error)
         handler = await continuation(handler_call_details)
         if handler is None or self._guard.limit is None or handler.stream_stream is None:
             return handler
         return _slowed(handler, self._guard.limit, caller)
-
-
-def _refusing(error: ServiceError) -> _Handler:
-    """Of any kind of call; one that answers a stream reads nothing by itself."""
-
-    async def refuse(_: object, context: Context) -> AsyncIterator[object]:
-        await abort(context, error)
-        yield  # makes it a generator, as the answers to a stream are
-
-    return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def _slowed(handler: _Handler, limit: RateLimit, caller: str) -> _Handler:

@@ -11,6 +11,7 @@ from service.core import Core
 from service.kserve.rpc import InferenceService
 from service.pb import inference_pb2, inference_pb2_grpc, pose_pb2, pose_pb2_grpc
 from service.rpc import PoseService
+from service.rpc_gate import RpcGate
 from service.rpc_guard import RpcGuard
 from service.rpc_messages import RpcMessages
 from service.rpc_watch import RpcWatch
@@ -32,6 +33,7 @@ def create_server(core: Core, health: health_aio.HealthServicer) -> grpc.aio.Ser
         interceptors=[  # from outside in
             RpcWatch(Watch(core.tracer)),
             RpcGuard(core.guard, core.metrics),
+            RpcGate(core),
             RpcMessages(),
         ],
         options=(

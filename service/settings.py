@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     max_images: int | None = Field(
         default=None,
         ge=1,
-        description="Images in the system, above which requests are refused; four batches for each "
+        description="Images in the system, above which requests are refused; three batches for each "
         "engine of the first model's first network if unset.",
     )
     max_bytes: int = Field(default=16 * 2**20, ge=1, description="Largest encoded image.")

@@ -75,7 +75,7 @@ def test_what_is_inside_may_finish_while_draining() -> None:
 def test_the_bound_follows_from_what_the_engines_take_at_once() -> None:
     admission = Admission()
     admission.suit(2)
-    assert admission.capacity == 8
+    assert admission.capacity == 6
 
 
 def test_a_bound_that_was_given_stays() -> None:

@@ -120,7 +120,7 @@ async def test_crops_of_several_requests_share_batches_and_are_told_apart(
 @pytest.mark.parametrize("flip", [False, True])
 async def test_an_engine_is_never_given_more_than_its_batch(max_batch: int, flip: bool) -> None:
     eyes = Eyes(max_batch)
-    with service(seeing(eyes, flip=flip)) as running:
+    with service(seeing(eyes, flip=flip), max_images=4) as running:
         for estimate in await asyncio.gather(*(asking(running, CROWD) for _ in range(4))):
             assert_seen(estimate, CROWD)
     assert max(eyes.batches) <= max_batch

@@ -8,8 +8,7 @@ import time
 import httpx
 import numpy as np
 import pytest
-from fastapi import FastAPI
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 
 from engines.geometry import Pixels
 from engines.runtime.engine import Batch, Maps
@@ -59,7 +58,7 @@ async def test_a_full_system_says_when_to_come_back() -> None:
 async def test_the_bound_follows_from_the_engines_of_the_first_model() -> None:
     with gated() as (running, gate):
         async with over_http(running) as http:
-            accepted = [soon(http) for _ in range(4 * gate.max_batch)]
+            accepted = [soon(http) for _ in range(3 * gate.max_batch)]
             await until(lambda: running.admission.inside == len(accepted))
             assert_refused(await soon(http), 429, "overloaded")
             gate.opened.set()
@@ -269,7 +268,7 @@ class _Caller:
     With `more`, the rest of the body never comes.
     """
 
-    def __init__(self, app: FastAPI, path: str = "/v1/poses", *, more: bool = False) -> None:
+    def __init__(self, app: ASGIApp, path: str = "/v1/poses", *, more: bool = False) -> None:
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._messages.put_nowait({"type": "http.request", "body": IMAGE, "more_body": more})
         self.status = 0
@@ -287,7 +286,7 @@ class _Caller:
             "client": ("127.0.0.1", 1),
             "server": ("posewire", 80),
         }
-        self.done = asyncio.create_task(app(scope, self._messages.get, self._send))
+        self.done = asyncio.ensure_future(app(scope, self._messages.get, self._send))
 
     def leave(self) -> None:
         self._messages.put_nowait({"type": "http.disconnect"})

@@ -303,7 +303,7 @@ async def test_a_caller_who_leaves_frees_its_place() -> None:
     }
     with gated() as (running, gate):
         app = create_app(running.core)
-        asked = asyncio.create_task(app(scope, messages.get, send))
+        asked = asyncio.ensure_future(app(scope, messages.get, send))
         await until(lambda: gate.calls == 1)
         messages.put_nowait({"type": "http.disconnect"})
         await until(lambda: running.admission.inside == 0)
