@@ -107,8 +107,8 @@ class Settings(BaseSettings):
     max_images: int | None = Field(
         default=None,
         ge=1,
-        description="Images in the system, above which requests are refused; three batches for each "
-        "engine of the first model's first network if unset.",
+        description="Images in the system, above which requests are refused; three batches for "
+        "each engine of the first model's first network if unset.",
     )
     max_bytes: int = Field(default=16 * 2**20, ge=1, description="Largest encoded image.")
     max_pixels: int = Field(default=25_000_000, ge=1, description="Largest decoded image.")
