@@ -17,21 +17,21 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as health_aio
 
 from engines.runtime.engine import Engine
+from service.access.tls import Tls
 from service.admission import State
 from service.console import ENGINE_DIED
 from service.core import Core
-from service.gpu_metrics import watch_gpus
-from service.http_protocol import ConnectionLimits
-from service.http_server import HttpServer
+from service.http.protocol import ConnectionLimits
+from service.http.rest import create_app
+from service.http.server import HttpServer
 from service.loading import served_names
-from service.rest import create_app
-from service.rpc_server import SERVICES, bind, create_server
+from service.rpc.server import SERVICES, bind, create_server
+from service.scheduling.supervisor import Patience, Supervisor
 from service.settings import Settings
 from service.sockets import listen
 from service.starting import start_engines, start_model
-from service.supervisor import Patience, Supervisor
+from service.telemetry.gpu_metrics import watch_gpus
 from service.threads import in_daemon, one_thread
-from service.tls import Tls
 
 T = TypeVar("T")
 log = logging.getLogger("posewire")

@@ -6,11 +6,11 @@ import sys
 
 import typer
 
-from service import logs
 from service.commands import running, weights
 from service.console import downloads, failing
 from service.loading import engine_of, ensure_served, served_names
 from service.settings import Settings
+from service.telemetry import logs
 
 app = typer.Typer(
     help="People in pictures: a service and its commands. Every POSEWIRE_* setting holds for all.",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from service.access.auth import Guard
 from service.admission import Admission, State
-from service.auth import Guard
 from service.estimator import Estimator
-from service.images import ImageLimits
-from service.metrics import Metrics
-from service.registry import Registry
+from service.images.codec import ImageLimits
+from service.scheduling.registry import Registry
 from service.settings import Settings
-from service.tracing import Tracer, tracer
+from service.telemetry.metrics import Metrics
+from service.telemetry.tracing import Tracer, tracer
 
 
 @dataclass(frozen=True, slots=True)

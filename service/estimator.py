@@ -27,10 +27,10 @@ from service.admission import Admission
 from service.errors import DeadlineError, InternalError, ServiceError
 from service.estimate import Estimate, Query
 from service.finite import check_maps, check_people
-from service.images import ImageLimits, decode, encode
-from service.metrics import Metrics
-from service.registry import Found, Registry
-from service.stopwatch import Stopwatch
+from service.images.codec import ImageLimits, decode, encode
+from service.scheduling.registry import Found, Registry
+from service.telemetry.metrics import Metrics
+from service.telemetry.stopwatch import Stopwatch
 
 T = TypeVar("T")
 log = logging.getLogger("posewire")

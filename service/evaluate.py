@@ -14,7 +14,7 @@ from engines.geometry import Pixels
 from engines.model import Model, run
 from engines.people import People
 from service.errors import ServiceError
-from service.images import ImageLimits, decode
+from service.images.codec import ImageLimits, decode
 
 # COCOeval's `stats`, https://cocodataset.org/#keypoints-eval
 _VALUES = 3 * 17  # x, y and visibility of each keypoint

@@ -14,7 +14,7 @@ from engines.model import Model, run
 from engines.people import People
 from service.estimate import Estimate
 from service.formats import native
-from service.images import ImageLimits, decode, encode
+from service.images.codec import ImageLimits, decode, encode
 from service.settings import Settings
 
 

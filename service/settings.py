@@ -232,7 +232,7 @@ class Settings(BaseSettings):
     @classmethod
     def _a_rate(cls, rate: str | None) -> str | None:
         if rate is not None:
-            from service.rate_limit import parse  # noqa: PLC0415 - loads a library for it alone
+            from service.access.rate_limit import parse  # noqa: PLC0415 - loads a library for it alone
 
             parse(rate)
         return rate

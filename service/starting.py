@@ -12,8 +12,8 @@ import numpy as np
 from engines.model import Model, run
 from engines.runtime.engine import Engine
 from service.loading import load_model, memory_in_use
-from service.metrics import Metrics
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 log = logging.getLogger("posewire")
 

@@ -16,7 +16,7 @@ from service.admission import State
 from service.core import Core
 from service.errors import ServiceError
 from service.estimate import Query
-from service.images import ImageLimits, decode
+from service.images.codec import ImageLimits, decode
 from service.settings import WHOLE_IMAGE, Settings
 
 Spell = tuple[list[float], float]  # latencies and duration, in seconds

@@ -21,7 +21,7 @@ from service.errors import (
 from service.estimate import Estimate, Query
 from service.kserve.schemas import Parameters
 from service.kserve.tensors import Tensor, names, outputs
-from service.tracing import part
+from service.telemetry.tracing import part
 
 T = TypeVar("T")
 

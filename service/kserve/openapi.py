@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi.openapi.constants import REF_TEMPLATE
 
+from service.http.openapi import BINARY, TIMEOUT, Responses
+from service.http.openapi import ERRORS as _ERRORS
 from service.kserve.schemas import InferenceRequest, Refusal
 from service.kserve.wire import JSON_LENGTH
-from service.openapi import BINARY, TIMEOUT, Responses
-from service.openapi import ERRORS as _ERRORS
 
 ERRORS: Responses = {status: told | {"model": Refusal} for status, told in _ERRORS.items()}
 _LENGTH = {

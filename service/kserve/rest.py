@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from service.core import Core
-from service.http_body import read_body
-from service.http_call import arrived, deadline_of, unless_gone
+from service.http.body import read_body
+from service.http.call import arrived, deadline_of, unless_gone
 from service.kserve import models, wire
 from service.kserve.inference import infer
 from service.kserve.openapi import ANSWER, ERRORS, INFERENCE

@@ -10,7 +10,7 @@ from service.kserve.schemas import Parameters, checked
 from service.kserve.tensors import IMAGE, Tensor, check_image, unpack
 from service.pb import inference_pb2 as pb
 from service.pb import inference_pb2_grpc
-from service.rpc_call import Context, abort, deadline_of
+from service.rpc.call import Context, abort, deadline_of
 
 
 class InferenceService(inference_pb2_grpc.GRPCInferenceServiceServicer):

@@ -14,10 +14,10 @@ from typer.testing import CliRunner, Result
 
 from engines.weights import Store
 from service.cli import app
-from service.lane import Lane
-from service.metrics import Metrics
 from service.pb.pose_pb2_grpc import PoseServiceStub
-from service.scheduler import Scheduler
+from service.scheduling.lane import Lane
+from service.scheduling.scheduler import Scheduler
+from service.telemetry.metrics import Metrics
 from tests.service.command import Posewire
 from tests.service.lanes import Engine
 from tests.service.serving import Service, over_grpc, over_http

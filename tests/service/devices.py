@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from engines.runtime.engine import Engine
-from service.answers import Answer
-from service.lane import Lane
-from service.scheduler import Scheduler
+from service.scheduling.answers import Answer
+from service.scheduling.lane import Lane
+from service.scheduling.scheduler import Scheduler
 from tests.service.fakes import Held
 from tests.service.lanes import pictures, soon
 from tests.service.serving import until

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from engines.runtime.engine import Batch, Maps
-from service.answers import Answer
-from service.lane import Lane
+from service.scheduling.answers import Answer
+from service.scheduling.lane import Lane
 from tests.service.fakes import PATIENCE_S, POISON, AtOnce
 
 

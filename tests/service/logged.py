@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from service.logs import Form, handler
+from service.telemetry.logs import Form, handler
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,13 @@ from engines.steps import Infer, Steps
 from service.admission import Admission, State
 from service.core import Core
 from service.estimator import Estimator
+from service.http.rest import create_app
 from service.pb import pose_pb2 as pb
 from service.pb.pose_pb2_grpc import PoseServiceStub
-from service.registry import Registry
-from service.rest import create_app
-from service.rpc_server import create_server
+from service.rpc.server import create_server
+from service.scheduling.registry import Registry
 from service.settings import WHOLE_IMAGE, Settings
-from service.tracing import Tracer
+from service.telemetry.tracing import Tracer
 from tests.service.fakes import PATIENCE_S, AtOnce, OnDevice
 from tests.service.pictures import encode
 

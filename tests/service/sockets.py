@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from service.http_protocol import ConnectionLimits
-from service.http_server import HttpServer
-from service.rest import create_app
+from service.http.protocol import ConnectionLimits
+from service.http.rest import create_app
+from service.http.server import HttpServer
 from service.sockets import listen
 from tests.service.fakes import PATIENCE_S
 from tests.service.serving import Service, assert_error

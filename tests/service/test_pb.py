@@ -11,7 +11,7 @@ import pytest
 
 from service.kserve.rpc import InferenceService
 from service.pb import inference_pb2, pose_pb2
-from service.rpc import PoseService
+from service.rpc.poses import PoseService
 from tests.shared import ROOT
 
 PROTOS = ("proto/pose/v1/pose.proto", "proto/inference/inference.proto")

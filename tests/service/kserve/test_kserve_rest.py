@@ -14,8 +14,8 @@ from starlette.types import Message, Scope
 
 from engines.model import Model
 from service.admission import State
+from service.http.rest import create_app
 from service.kserve.wire import JSON_LENGTH
-from service.rest import create_app
 from tests.service.kserve.asking import URL, in_bytes, in_json
 from tests.service.serving import (
     BLANK,

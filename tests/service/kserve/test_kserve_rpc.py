@@ -16,7 +16,7 @@ from engines.model import Model
 from service.admission import State
 from service.pb import inference_pb2 as pb
 from service.pb.inference_pb2_grpc import GRPCInferenceServiceStub
-from service.rpc_server import create_server
+from service.rpc.server import create_server
 from tests.service.kserve.asking import packed
 from tests.service.serving import (
     BLANK,

@@ -1,0 +1,1 @@
+"""HTTP: routes, and what stands between them and a socket."""

@@ -1,0 +1,1 @@
+"""gRPC: methods, and what stands between them and a socket."""

@@ -1,0 +1,1 @@
+"""What is asked of networks: its way to an engine, batches, devices and their faults."""
