@@ -24,7 +24,8 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._http, self._grpc = _free_port(), _free_port()
         flags = ["--host", _HOST, "--http-port", str(self._http), "--grpc-port", str(self._grpc)]
-        environment = {**os.environ, **settings.environment()}
+        others = {name: value for name, value in os.environ.items() if not _is_setting(name)}
+        environment = {**others, **settings.environment()}
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             [sys.executable, "-m", "service", *flags],
             env=environment,
@@ -68,6 +69,10 @@ class Server:
             return False
         finally:
             connection.close()
+
+
+def _is_setting(name: str) -> bool:
+    return name.upper().startswith("POSEWIRE_")
 
 
 def _free_port() -> int:

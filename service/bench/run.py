@@ -38,7 +38,7 @@ def run(
     """
     pictures = read_pictures(folder)
     images = list(pictures.values())
-    with one_thread(), closing(Server(_roomy(settings, concurrency))) as server:
+    with one_thread(), closing(Server(_open(settings, concurrency))) as server:
         model, detector = load_pair(settings)
         engines = Engines(model, detector, pictures)
         server.wait()
@@ -59,8 +59,12 @@ def run(
     return {name: load.figure() for name, load in loads.items()}
 
 
-def _roomy(settings: Settings, concurrency: int) -> Settings:
-    """The same, for a server that refuses none of so many images at once."""
-    most = max(concurrency, settings.max_images or 0)
-    window = max(concurrency, settings.stream_window)
-    return settings.model_copy(update={"max_images": most, "stream_window": window})
+def _open(settings: Settings, concurrency: int) -> Settings:
+    """The same, for a server that refuses none of so many images at once, whoever sends them."""
+    room = {
+        "max_images": max(concurrency, settings.max_images or 0),
+        "stream_window": max(concurrency, settings.stream_window),
+    }
+    keys = {"api_keys": (), "api_keys_file": (), "rate_limit": None}
+    tls = {"tls_certificate": None, "tls_key": None, "tls_client_ca": None}
+    return settings.model_copy(update=room | keys | tls)

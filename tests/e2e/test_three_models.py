@@ -27,7 +27,8 @@ MAX_BATCH = 2
 
 def three(store: Store) -> dict[str, str]:
     """Settings in which the detector is not named: it comes with the model that needs it."""
-    return environment(store, models=f"{BOTTOM_UP},{POSES}", max_batch=str(MAX_BATCH))
+    chosen = {"models": f"{BOTTOM_UP},{POSES}", "max_batch": str(MAX_BATCH), "max_images": "8"}
+    return environment(store, **chosen)
 
 
 @pytest.fixture(scope="module")

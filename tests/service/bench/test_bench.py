@@ -30,7 +30,10 @@ def _bare(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     monkeypatch.setenv("POSEWIRE_MIRROR", str(store.mirror))
 
 
-def test_a_short_run_gives_the_five_figures(tmp_path: Path, astronaut: bytes) -> None:
+def test_a_short_run_gives_the_five_figures_though_callers_of_the_service_need_a_key(
+    tmp_path: Path, astronaut: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSEWIRE_API_KEYS", "secret")
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(astronaut)
     options = ("--images", str(tmp_path), "--height", "64", "--concurrency", "2")
