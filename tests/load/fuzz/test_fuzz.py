@@ -18,7 +18,7 @@ from tests.load.fuzz.parts import join, split
 from tests.load.fuzz.seeds import seeds
 from tests.load.fuzz.worker import Outcome, Worker
 
-LIMITS = ImageLimits(max_pixels=25_000_000)
+LIMITS = ImageLimits()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_planted_faults_are_found_and_their_inputs_written(
     def planted(kind: str, files: Sequence[bytes], rng: Random) -> bytes:
         return mutate(kind, files, rng) + next(endings)
 
-    monkeypatch.setattr("tests.load.fuzz.mutate", planted)
+    monkeypatch.setattr("tests.load.fuzz.__main__.mutate", planted)
     report = campaign("BMP", 5, tmp_path, 1, faulty)
     found = sorted(path.read_bytes()[-1:] for path in (tmp_path / "failures").glob("bmp-*[!t]"))
     assert found == [faults.LARGE, faults.CRASHES, faults.RAISES]

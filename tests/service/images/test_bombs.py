@@ -18,7 +18,7 @@ from tests.service import pictures
 from tests.service.pictures import Pixels, encode, pillow, png_chunk, save
 
 UPRIGHT = pictures.picture(13, 21)
-LIMITS = ImageLimits(max_pixels=25_000_000)
+LIMITS = ImageLimits()
 AT_ONCE = 0.05  # seconds; without their defence these files take from 0.2 to 9
 
 
