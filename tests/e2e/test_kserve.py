@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -15,18 +14,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-from engines.weights import Store
-from tests.e2e.server import Server, environment, server
+from tests.e2e.server import Server
 from tests.service.serving import BLANK, MODEL
 from tests.shared import ROOT
-
-
-@pytest.fixture(scope="module")
-def served(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("server") / "log"
-    with server(environment(store), log) as started:
-        yield started
-    assert "Traceback" not in started.log
 
 
 @pytest.fixture(scope="module")

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import httpx
-import pytest
 
-from engines.weights import Store
-from tests.e2e.server import Server, environment, server
+from tests.e2e.server import Server
 from tests.load.openapi import check
-
-
-@pytest.fixture(scope="module")
-def served(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("server") / "log"
-    with server(environment(store), log) as started:
-        yield started
-    assert "Traceback" not in started.log
 
 
 def test_no_answer_departs_from_the_document_and_none_is_a_fault(served: Server) -> None:

@@ -18,23 +18,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from engines.skeletons import OPENPOSE_18
-from engines.weights import Store
 from service.pb import pose_pb2 as pb
 from service.pb.pose_pb2_grpc import PoseServiceStub
-from tests.e2e.server import Server, environment, server, until
+from tests.e2e.server import Server, until
 from tests.shared import shared
 
 MODEL = "lightweight-openpose-int8"
 MAX_BYTES = 16 * 2**20
-
-
-@pytest.fixture(scope="module")
-def served(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("server") / "log"
-    with server(environment(store), log) as started:
-        yield started
-    assert "Traceback" not in started.log
-    assert "Warning" not in started.log
 
 
 @pytest.fixture(scope="module")
