@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from pathlib import Path
 
@@ -69,10 +70,10 @@ def main() -> int:
             return await soak(Mixture(server), Harm(server, asked.every), rate, 60 * asked.minutes)
 
         soaked = asyncio.run(run())
-    text = f"{asked.minutes:g} minutes at {rate:.1f} requests/s.\n\n{soaked.summary()}"
+    text = f"{asked.minutes:g} minutes at {rate:.1f} requests/s.\n{soaked.summary()}"
     print(text)
     if asked.report:
-        write(asked.report, "soak", text)
+        write(asked.report, "soak", re.sub(r"^(?=.)", "- ", text, flags=re.MULTILINE))
     return 1 if soaked.broken() else 0
 
 
