@@ -16,7 +16,7 @@ from tests.load.replies import Reply
 from tests.load.stream_caller import StreamCaller
 from tests.load.verdicts import Sent, Verdicts
 
-_BAD, _LEAVING = 0.2, 0.1  # shares of the requests
+_BAD = 0.2  # of the requests
 _MOST_PATIENCE_S = 0.5  # of those who leave; some are answered before
 
 
@@ -26,10 +26,14 @@ class Mixture:
     Args:
         server: under way; the loop that runs must be the one that sends.
         pictures: good ones that differ.
+        leaving: share of the callers who may leave.
         seed: of the draws.
     """
 
-    def __init__(self, server: Server, pictures: int = 40, seed: int = 0) -> None:
+    def __init__(
+        self, server: Server, pictures: int = 40, leaving: float = 0.1, seed: int = 0
+    ) -> None:
+        self._leaving = leaving
         self.verdicts = Verdicts()
         self._http, self._stream = HttpCaller(server.http), StreamCaller(server.grpc)
         self._callers = (self._http, GrpcCaller(server.grpc), self._stream)
@@ -55,7 +59,7 @@ class Mixture:
         """Draws a request and sends it."""
         source = self._source
         caller = self._callers[source.integers(len(self._callers))]
-        patience = source.uniform(0, _MOST_PATIENCE_S) if source.random() < _LEAVING else None
+        patience = source.uniform(0, _MOST_PATIENCE_S) if source.random() < self._leaving else None
         if source.random() < _BAD:
             picture, expected = self._bad[source.integers(len(self._bad))], None
         else:

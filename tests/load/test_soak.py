@@ -36,7 +36,7 @@ def served(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 async def test_every_accepted_request_is_answered_exactly_once_with_its_own_result(
     served: Server,
 ) -> None:
-    mixture = Mixture(served, _PICTURES)
+    mixture = Mixture(served, _PICTURES, leaving=0.5)
     soaked = await soak(mixture, Harm(served, _EVERY_S), _RATE, _SECONDS)
     assert_distinct(mixture.expected)
     assert not soaked.broken(flat=False)

@@ -49,7 +49,7 @@ def detector() -> Gate:
 @pytest.fixture
 def running(eyes: Eyes, detector: Gate, caplog: pytest.LogCaptureFixture) -> Iterator[Service]:
     models = seeing(eyes), detecting(*BOXES, engine=detector)
-    with service(*models, detector=DETECTOR) as serving:
+    with service(*models, detector=DETECTOR, max_images=64) as serving:
         try:
             yield serving
         finally:
