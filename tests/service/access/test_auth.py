@@ -295,41 +295,5 @@ def test_a_process_with_the_same_settings_has_the_keys(
     assert Guard.of(Settings()).admit("", SECOND)
 
 
-CORS = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
-
-
-async def test_pages_of_other_sites_may_not_call_by_default() -> None:
-    with opened() as running:
-        async with over_http(running) as http:
-            preflight = await http.options("/v1/poses", headers=CORS)
-            answer = await http.get("/v1/models", headers=CORS)
-            for one in (preflight, answer):
-                assert not [name for name in one.headers if name.startswith("access-control")]
-
-
-async def test_pages_of_a_chosen_site_may_call_with_a_key() -> None:
-    asked = {**CORS, "Access-Control-Request-Headers": "authorization,x-request-timeout"}
-    with opened(api_keys=(FIRST,), cors_origins=("https://example.org",)) as running:
-        async with over_http(running) as http:
-            preflight = await http.options("/v1/poses", headers=asked)
-            assert preflight.status_code == 200
-            assert preflight.headers["access-control-allow-origin"] == "https://example.org"
-            for key, status in ((FIRST, 200), ("wrong", 401)):
-                headers = {**CORS, "X-API-Key": key}
-                answer = await http.post("/v1/poses", content=BLANK, headers=headers)
-                assert answer.status_code == status
-                assert answer.headers["access-control-allow-origin"] == "https://example.org"
-                assert "access-control-allow-credentials" not in answer.headers
-
-
-async def test_pages_of_another_site_than_the_chosen_one_may_not_call() -> None:
-    with opened(cors_origins=("https://example.org",)) as running:
-        async with over_http(running) as http:
-            for other in ("https://example.org.evil.net", "http://example.org", "null"):
-                answer = await http.options("/v1/poses", headers={**CORS, "Origin": other})
-                assert answer.status_code == 400
-                assert "access-control-allow-origin" not in answer.headers
-
-
 def _untyped(channel: Any) -> Any:
     return channel
