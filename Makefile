@@ -27,13 +27,18 @@ proto: install-test
 		--python_out=. --pyi_out=. --grpc_python_out=. \
 		proto/pose/v1/pose.proto proto/inference/inference.proto
 
-# Needs uv. The lock files hold for every Python and platform that pyproject.toml allows.
+# Needs uv. The lock files hold for every Python and platform that pyproject.toml allows. NVIDIA's
+# base image brings TensorRT itself.
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	--group build
 lock:
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--group build --output-file requirements/serve.txt pyproject.toml
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--group build --group test --constraint requirements/serve.txt \
+	$(COMPILE) --output-file requirements/serve.txt pyproject.toml
+	$(COMPILE) --group test --constraint requirements/serve.txt \
 		--output-file requirements/test.txt pyproject.toml
+	echo $(TORCH) | $(COMPILE) --extra gpu --extra int8 --constraint - \
+		--constraint requirements/serve.txt --no-emit-package tensorrt \
+		--no-emit-package tensorrt-cu13 --no-emit-package tensorrt-cu13-bindings \
+		--no-emit-package tensorrt-cu13-libs --output-file requirements/gpu.txt pyproject.toml
 
 bench: install
 	$(BIN)/posewire bench --images ../shared/coco-mini/images

@@ -66,7 +66,9 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8000, ge=0, le=65535, description="0 picks a free one.")
     grpc_port: int = Field(default=9000, ge=0, le=65535, description="0 picks a free one.")
     threads: int = Field(
-        default=0, ge=0, description="Threads of a CPU engine; 0 takes every core."
+        default=0,
+        ge=0,
+        description="Threads of a CPU engine; 0 takes every core, or those of a container.",
     )
     engine: Backend | Literal["auto"] = Field(
         default="auto",

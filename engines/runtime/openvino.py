@@ -15,6 +15,7 @@ from engines.catalog import Network
 from engines.pixels import PixelForm
 from engines.precision import Precision
 from engines.runtime.engine import Batch, Maps, Pending
+from engines.runtime.processor import container_cores
 
 _ANY = ov.PartialShape([-1, -1, -1, 3])  # any number of pictures of any size
 
@@ -27,7 +28,7 @@ class OpenVinoEngine:
         graph: the `.xml` or `.onnx` file. One that does not take (N, h, w, 3) uint8 BGR pixels,
             as those exported here do, is given them in the network's own form.
         network: its outputs and pixels.
-        threads: of the processor; 0 takes all its cores.
+        threads: of the processor; 0 takes all its cores, or those of a container.
         max_batch: the most pictures a call takes. Larger batches gain almost nothing on a
             CPU, and every picture of a batch waits for the last one.
         precision: of the engine, as it is called.
@@ -53,7 +54,7 @@ class OpenVinoEngine:
         bfloat16 = bfloat16 or precision == "bf16"
         options = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_NUM_THREADS": threads or container_cores() or 0,
             # Processors with bfloat16 would use it unasked, and a checkpoint would not
             # give its authors' numbers. What is int8 in the graph stays int8.
             "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",

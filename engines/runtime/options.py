@@ -20,7 +20,7 @@ class EngineOptions:
     Attributes:
         backend: what runs the networks.
         precision: of the networks; see `engines.runtime.auto` for what is chosen.
-        threads: of a CPU engine; 0 takes every core.
+        threads: of a CPU engine; 0 takes every core, or those of a container.
         max_batch: the most pictures a call takes.
         gpus: which of the machine's GPUs, by their number; all of them if None.
         gpu_memory: the most MiB of each GPU's memory.
