@@ -1,0 +1,4 @@
+# In place of prom/prometheus where that cannot be pulled: Debian's own.
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install --yes --no-install-recommends prometheus
+ENTRYPOINT ["prometheus"]
