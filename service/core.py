@@ -53,7 +53,11 @@ class Core:
         traces = traces or tracer(wanted=settings.traces)
         admission, metrics = Admission(settings.max_images), Metrics()
         metrics.inflight.set_function(lambda: admission.inside)
+        metrics.capacity.set_function(lambda: admission.capacity)
         registry = Registry(admission, metrics, settings.detector, traces)
         limits = ImageLimits(settings.max_bytes, settings.max_pixels)
         estimator = Estimator(registry, limits, admission, metrics, pool)
-        return cls(settings, admission, metrics, registry, estimator, Guard.of(settings), traces)
+        guard = Guard.of(settings)
+        core = cls(settings, admission, metrics, registry, estimator, guard, traces)
+        metrics.ready.set_function(lambda: float(not core.unready))
+        return core

@@ -91,6 +91,7 @@ class RateLimitedError(OverloadedError):
     """More requests than one API key may send in a time."""
 
     code = "rate_limited"
+    shed = "rate"
 
 
 class UnsupportedEncodingError(ServiceError):

@@ -29,6 +29,7 @@ _SECONDS = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075),
     *(0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
+_SHED = ("capacity", "deadline", "draining", "rate", "too_large", "unavailable")
 _PEOPLE = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)
 _PICTURES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -65,12 +66,16 @@ class Metrics:
             ["protocol", "model"],
             buckets=_SECONDS,
         )
+        self.ready = self._gauge("pose_ready", "1 while the service is ready.")
         self.inflight = self._gauge("pose_inflight", "Images in the system.")
+        self.capacity = self._gauge("pose_capacity", "Images that the system admits.")
         self.shed = self._counter(
             "pose_shed_total",
-            "Images refused or given up: capacity, deadline, draining, too_large, unavailable.",
+            f"Images refused or given up: {', '.join(_SHED)}.",
             ["reason"],
         )
+        for reason in _SHED:  # so that the first one is seen to be one more
+            self.shed.labels(reason)
         self.cancelled = self._counter(
             "pose_cancelled_total", "Images whose caller left, by where they were.", ["where"]
         )
@@ -210,6 +215,7 @@ class Metrics:
         """Shows how a device does from now on."""
         self.device_up.labels(device.name).set_function(lambda: float(device.alive))
         self.device_batches.labels(device.name).set_function(lambda: device.under_way)
+        self.restarts.labels(device.name)
 
     def count_busy(self, device: str, seconds: float) -> None:
         """Counts time for which a device had batches under way."""

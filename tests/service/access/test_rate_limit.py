@@ -59,6 +59,7 @@ async def test_above_the_rate_of_its_key_a_request_is_told_when_to_come_back(
     assert 55 <= int(refused.headers["retry-after"]) <= 60
     counted = {"protocol": "http", "model": "", "code": "rate_limited"}
     assert running.count("pose_requests_total", **counted) == 1
+    assert running.count("pose_shed_total", reason="rate") == 1
 
 
 async def test_another_key_has_a_rate_of_its_own(http: httpx.AsyncClient) -> None:

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engines.model import Model
 from engines.runtime.gpus import Gpu
+from service.admission import State
 from service.pb import pose_pb2 as pb
 from service.telemetry.gpu_metrics import GpuMetrics
 from service.telemetry.metrics import Metrics
@@ -37,7 +38,9 @@ NAMED = {
     "pose_images": {"model"},
     "pose_batches": {"model"},
     "pose_queue_depth": {"model"},
+    "pose_ready": set(),
     "pose_inflight": set(),
+    "pose_capacity": set(),
     "pose_people_per_image": {"model"},
     "pose_engine_up": {"model", "device"},
     "pose_engine_info": {"model", "device", "network", "engine", "precision", "max_batch"},
@@ -82,9 +85,7 @@ def test_a_metric_has_its_name_and_labels(name: str, seen: dict[str, Metric]) ->
 @pytest.mark.parametrize(
     ("name", "label"),
     [
-        ("pose_shed", "reason"),
         ("pose_cancelled", "where"),
-        ("pose_engine_restarts", "device"),
         ("pose_gpu_memory_bytes", "device"),
     ],
 )
@@ -93,6 +94,23 @@ def test_what_has_not_happened_yet_is_listed(name: str, label: str) -> None:
     (counted,) = [one for one in vars(metrics).values() if getattr(one, "_name", "") == name]
     assert counted._labelnames == (label,)
     assert name in families(metrics.text().decode())
+
+
+def test_the_first_of_a_reason_and_of_a_restart_is_one_more_than_before(
+    seen: dict[str, Metric],
+) -> None:
+    reasons = {"capacity", "deadline", "draining", "rate", "too_large", "unavailable"}
+    assert {sample.labels["reason"] for sample in seen["pose_shed"].samples} == reasons
+    (restarts,) = seen["pose_engine_restarts"].samples
+    assert (restarts.labels, restarts.value) == ({"device": "cpu"}, 0)
+
+
+async def test_a_service_tells_what_it_admits_and_whether_it_is_ready() -> None:
+    with gated() as (running, _):
+        assert running.count("pose_capacity") == running.admission.capacity
+        assert running.count("pose_ready") == 1
+        running.admission.state = State.DRAINING
+        assert running.count("pose_ready") == 0
 
 
 async def test_requests_are_counted_by_protocol_model_and_outcome() -> None:
