@@ -34,6 +34,7 @@ _EXTRAS = {
     **dict.fromkeys(("nncf", "onnx", "onnxruntime"), "int8"),
     **dict.fromkeys(("tensorrt", "pynvml"), "gpu"),
     "opentelemetry": "otel",
+    "ray": "ray",
 }
 
 

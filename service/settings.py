@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import platformdirs
 from pydantic import DirectoryPath, Field, SecretStr, field_validator
@@ -266,7 +266,7 @@ class Settings(BaseSettings):
         )
 
     @classmethod
-    def from_flags(cls, flags: list[str]) -> Settings:
+    def from_flags(cls, flags: list[str]) -> Self:
         """Flags go before the environment; `--help` lists them. Exits on a wrong flag."""
         return CliApp.run(cls, cli_args=flags)
 

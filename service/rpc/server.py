@@ -27,15 +27,26 @@ SERVICES = (
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
+def interceptors(core: Core) -> list[grpc.aio.ServerInterceptor]:
+    """What stands before the services, from outside in."""
+    return [
+        RpcWatch(Watch(core.tracer)),
+        RpcGuard(core.guard, core.metrics),
+        RpcGate(core),
+        RpcMessages(),
+    ]
+
+
+def add_services(core: Core, server: grpc.aio.Server) -> None:
+    """Adds those that find people."""
+    pose_pb2_grpc.add_PoseServiceServicer_to_server(PoseService(core), server)  # type: ignore[no-untyped-call] # generated
+    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceService(core), server)  # type: ignore[no-untyped-call] # generated
+
+
 def create_server(core: Core, health: health_aio.HealthServicer) -> grpc.aio.Server:
     """The server with all of its services, on no port yet."""
     server = grpc.aio.server(
-        interceptors=[  # from outside in
-            RpcWatch(Watch(core.tracer)),
-            RpcGuard(core.guard, core.metrics),
-            RpcGate(core),
-            RpcMessages(),
-        ],
+        interceptors=interceptors(core),
         options=(
             # Above an image's limit, so that a frame too large fails alone and says why.
             ("grpc.max_receive_message_length", core.settings.max_request_bytes),
@@ -45,12 +56,12 @@ def create_server(core: Core, health: health_aio.HealthServicer) -> grpc.aio.Ser
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.server_handshake_timeout_ms", 10_000),
             ("grpc.max_connection_idle_ms", 60_000),  # gives its place to another
+            ("grpc.max_connection_age_ms", 300_000),  # so that its caller sees new replicas
             ("grpc.max_allowed_incoming_connections", core.settings.max_connections),
             ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a share
         ),
     )
-    pose_pb2_grpc.add_PoseServiceServicer_to_server(PoseService(core), server)  # type: ignore[no-untyped-call] # generated
-    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceService(core), server)  # type: ignore[no-untyped-call] # generated
+    add_services(core, server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     listed = (*SERVICES, _HEALTH, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(listed, server)
