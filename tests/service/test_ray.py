@@ -77,6 +77,7 @@ def test_replicas_refuse_before_ray_does_and_more_are_started_before_that() -> N
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
+        ({"POSEWIRE_HOST": "127.0.0.1"}, "POSEWIRE_HOST"),
         ({"POSEWIRE_GPUS": "0"}, "POSEWIRE_GPUS"),
         ({"POSEWIRE_TLS_KEY": "key.pem"}, "POSEWIRE_TLS"),
         ({"POSEWIRE_MIN_REPLICAS": "3", "POSEWIRE_MAX_REPLICAS": "2"}, "POSEWIRE_MAX_REPLICAS"),
