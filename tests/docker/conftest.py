@@ -12,7 +12,7 @@ from tests.docker.programs import program
 from tests.shared import shared
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     with docker_engine() as found:
         yield found
@@ -24,7 +24,7 @@ def compose() -> str:
     return program("docker-compose", "docker-compose")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployment(
     compose: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
