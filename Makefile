@@ -13,8 +13,10 @@ install-test: $(VENV)/.installed-test
 serve: install
 	$(BIN)/posewire serve
 
+# Engines' tests take a core each; the others start servers and look at the clock.
 test: install-test lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup tests/engines tests/parity
+	$(BIN)/pytest --ignore tests/engines --ignore tests/parity
 
 lint: install-test
 	$(BIN)/ruff check

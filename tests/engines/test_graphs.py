@@ -27,6 +27,8 @@ from engines.weights import Store
 from tests.parity.exports import check
 from tests.shared import shared
 
+pytestmark = pytest.mark.xdist_group("exports")
+
 # One of each definition; `python -m tests.parity.exports DIR` checks every model.
 DEFINITIONS = (
     "lightweight-openpose",

@@ -24,6 +24,8 @@ from engines.weights import Store, ensure
 from tests.engines.exported import exported
 
 RTX = TensorRT(tensorrt_rtx, "TensorRT-RTX", tensorrt_rtx.__version__)
+pytestmark = pytest.mark.xdist_group("exports")  # which test_graphs.py has made
+
 # Of each definition, the member that test_graphs.py exports; and the third of OpenPose's.
 EXPORTED = (
     *("lightweight-openpose", "openpose-coco", "openpose-mpi", "openpose-body25"),
