@@ -1,4 +1,4 @@
-"""Requests of KServe's protocol, as JSON."""
+"""Requests of KServe's protocol, as JSON, and what is read of their answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import struct
 from base64 import b64encode
 from typing import Any
 
+import httpx
+
 from service.kserve.wire import JSON_LENGTH
+from tests.service.serving import assert_sentence
 
 URL = "/v2/models/lightweight-openpose-int8/infer"
 
@@ -28,6 +31,20 @@ def in_bytes(*images: bytes, **more: Any) -> dict[str, Any]:
     told = {"parameters": {"binary_data_size": len(tail)}}
     head = json.dumps(_request(images, told, more)).encode()
     return {"content": head + tail, "headers": {JSON_LENGTH: str(len(head))}}
+
+
+def refused(answer: httpx.Response, status: int) -> str:
+    """The sentence of an error in the protocol's form."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert answer.json().keys() == {"error"}
+    message: str = answer.json()["error"]
+    assert_sentence(message)
+    return message
+
+
+def outputs(answer: httpx.Response) -> dict[str, dict[str, Any]]:
+    assert answer.status_code == 200, answer.text
+    return {output["name"]: output for output in answer.json()["outputs"]}
 
 
 def _request(
