@@ -7,8 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import grpc
 import httpx
@@ -25,6 +23,7 @@ from tests.docker.programs import program
 from tests.docker.prometheus import Prometheus, prometheus
 from tests.docker.promql import Query, dashboard, metrics, queries
 from tests.e2e.server import HOST, Server, environment, free_port, server, until
+from tests.service.telemetry.nvml import nvml
 
 KEY = "the-key-of-the-test"
 OWN = {"ALERTS", "up"}  # of Prometheus itself
@@ -120,17 +119,8 @@ def troubled() -> Iterator[str]:
     with_gpu.restarts.labels("cuda:0").inc()
     with_gpu.gpu_memory.labels("cuda:0").set(2**30)
     with_gpu.cancelled.labels("queue").inc()
-    nvml: Any = SimpleNamespace(
-        NVMLError=RuntimeError,
-        NVML_TEMPERATURE_GPU=0,
-        nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
-        nvmlDeviceGetUtilizationRates=lambda _: SimpleNamespace(gpu=50),
-        nvmlDeviceGetMemoryInfo=lambda _: SimpleNamespace(used=2**30),
-        nvmlDeviceGetTemperature=lambda _, __: 40,
-        nvmlDeviceGetPowerUsage=lambda _: 250_000,
-    )
     gpu = Gpu(0, "a GPU", "GPU-0", (9, 0), "1", 2**34)
-    with_gpu.registry.register(GpuMetrics(nvml, [gpu]))
+    with_gpu.registry.register(GpuMetrics(nvml(), [gpu]))
     listening, thread = start_http_server(0, HOST, with_gpu.registry)
     try:
         yield f"{HOST}:{listening.server_port}"

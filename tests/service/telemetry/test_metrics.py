@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -28,6 +26,7 @@ from tests.service.serving import (
     service,
     until,
 )
+from tests.service.telemetry.nvml import NvmlError, nvml
 
 # By service/metrics.py's own families; of a histogram, the labels beside `le`.
 NAMED = {
@@ -180,26 +179,13 @@ async def samples(http: httpx.AsyncClient) -> list[tuple[str, dict[str, str]]]:
     return [(sample.name, sample.labels) for family in found for sample in family.samples]
 
 
-class _NvmlError(Exception):
-    pass
-
-
 def _no_power(_: object) -> None:
-    raise _NvmlError("not supported")
+    raise NvmlError("not supported")
 
 
 def test_gpus_are_asked_for_what_they_tell() -> None:
-    nvml: Any = SimpleNamespace(
-        NVMLError=_NvmlError,
-        NVML_TEMPERATURE_GPU=0,
-        nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
-        nvmlDeviceGetUtilizationRates=lambda _: SimpleNamespace(gpu=50),
-        nvmlDeviceGetMemoryInfo=lambda _: SimpleNamespace(used=2**30),
-        nvmlDeviceGetTemperature=lambda _, __: 40,
-        nvmlDeviceGetPowerUsage=_no_power,
-    )
     registry, gpu = CollectorRegistry(), Gpu(1, "a GPU", "GPU-1", (9, 0), "1", 2**34)
-    registry.register(GpuMetrics(nvml, [gpu]))
+    registry.register(GpuMetrics(nvml(nvmlDeviceGetPowerUsage=_no_power), [gpu]))
 
     def told(name: str) -> float | None:
         return registry.get_sample_value(name, {"device": "cuda:1"})
