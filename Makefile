@@ -13,10 +13,11 @@ install-test: $(VENV)/.installed-test
 serve: install
 	$(BIN)/posewire serve
 
-# Engines' tests take a core each; the others start servers and look at the clock.
+# Tests of networks take a core each; the others start servers and look at the clock.
+NETWORKS := tests/engines tests/parity tests/training
 test: install-test lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup tests/engines tests/parity
-	$(BIN)/pytest --ignore tests/engines --ignore tests/parity
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup $(NETWORKS)
+	$(BIN)/pytest $(NETWORKS:%=--ignore %)
 
 lint: install-test
 	$(BIN)/ruff check

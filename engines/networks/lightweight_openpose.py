@@ -7,7 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-_WIDTH = 128  # channels between the features and the heads
+_FEATURES = 128  # channels between the backbone and the heads
+_HIDDEN = 512  # channels of the backbone's end, and of the initial stage's heads
+_MULTIPLE = 8  # channels of a narrower network are multiples of it, for its vector registers
 
 
 class Maps(NamedTuple):
@@ -27,18 +29,35 @@ class LightweightOpenPose(nn.Module):
         refinement_stages: stages after the initial one; the published checkpoint has 1.
         heatmaps: keypoints and the background.
         pafs: two channels a limb.
+        width: multiplies every inner number of channels; above 0, at most 1. The published
+            checkpoint has 1.
+        blocks: of a refinement stage, 1 or more; the published checkpoint has 5.
     """
 
-    def __init__(self, refinement_stages: int = 1, heatmaps: int = 19, pafs: int = 38) -> None:
+    def __init__(
+        self,
+        refinement_stages: int = 1,
+        heatmaps: int = 19,
+        pafs: int = 38,
+        *,
+        width: float = 1.0,
+        blocks: int = 5,
+    ) -> None:
         super().__init__()
         if not 1 <= refinement_stages <= 3:
             raise ValueError(f"refinement_stages is {refinement_stages}; choose 1, 2 or 3")
-        self.model = _mobilenet()
-        self.cpm = _Cpm(512, _WIDTH)
-        plain = (_relu(nn.Conv2d(_WIDTH, _WIDTH, 3, padding=1)) for _ in range(3))
-        self.initial_stage = _Stage(nn.Sequential(*plain), 512, heatmaps, pafs)
+        if not 0 < width <= 1 or blocks < 1:
+            raise ValueError("choose a width above 0 and at most 1, and 1 block or more")
+        features, hidden = _narrowed(_FEATURES, width), _narrowed(_HIDDEN, width)
+        self.model = _mobilenet(width)
+        self.cpm = _Cpm(hidden, features)
+        plain = (_relu(nn.Conv2d(features, features, 3, padding=1)) for _ in range(3))
+        self.initial_stage = _Stage(nn.Sequential(*plain), features, hidden, heatmaps, pafs)
         self.refinement_stages = nn.ModuleList(
-            _Stage(_refinement_trunk(_WIDTH + heatmaps + pafs), _WIDTH, heatmaps, pafs)
+            _Stage(
+                _refinement_trunk(features + heatmaps + pafs, features, blocks),
+                *(features, features, heatmaps, pafs),
+            )
             for _ in range(refinement_stages)
         )
 
@@ -71,13 +90,15 @@ class _Cpm(nn.Module):
 
 
 class _Stage(nn.Module):
-    """A trunk, and two heads of `hidden` channels."""
+    """A trunk that gives `features` channels, and two heads of `hidden` channels."""
 
-    def __init__(self, trunk: nn.Sequential, hidden: int, heatmaps: int, pafs: int) -> None:
+    def __init__(
+        self, trunk: nn.Sequential, features: int, hidden: int, heatmaps: int, pafs: int
+    ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.heatmaps = _head(hidden, heatmaps)
-        self.pafs = _head(hidden, pafs)
+        self.heatmaps = _head(features, hidden, heatmaps)
+        self.pafs = _head(features, hidden, pafs)
 
     def forward(self, x: Tensor) -> Maps:
         features = self.trunk(x)
@@ -101,28 +122,34 @@ class _Residual(nn.Module):
         return features
 
 
-def _mobilenet() -> nn.Sequential:
+def _mobilenet(width: float) -> nn.Sequential:
     """MobileNet v1 to conv5_5 at stride 8: conv4_2 keeps the size, conv5_1 dilates instead."""
+    c32, c64, c128, c256, c512 = (_narrowed(full, width) for full in (32, 64, 128, 256, _HIDDEN))
     return nn.Sequential(
-        _norm_relu(nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False)),
-        _separable(32, 64),
-        _separable(64, 128, stride=2),
-        _separable(128, 128),
-        _separable(128, 256, stride=2),
-        _separable(256, 256),
-        _separable(256, 512),  # conv4_2
-        _separable(512, 512, dilation=2),  # conv5_1
-        *(_separable(512, 512) for _ in range(4)),
+        _norm_relu(nn.Conv2d(3, c32, 3, stride=2, padding=1, bias=False)),
+        _separable(c32, c64),
+        _separable(c64, c128, stride=2),
+        _separable(c128, c128),
+        _separable(c128, c256, stride=2),
+        _separable(c256, c256),
+        _separable(c256, c512),  # conv4_2
+        _separable(c512, c512, dilation=2),  # conv5_1
+        *(_separable(c512, c512) for _ in range(4)),
     )
 
 
-def _refinement_trunk(inputs: int) -> nn.Sequential:
-    return nn.Sequential(_Residual(inputs, _WIDTH), *(_Residual(_WIDTH, _WIDTH) for _ in range(4)))
+def _narrowed(channels: int, width: float) -> int:
+    return max(_MULTIPLE, round(channels * width / _MULTIPLE) * _MULTIPLE)
 
 
-def _head(hidden: int, outputs: int) -> nn.Sequential:
+def _refinement_trunk(inputs: int, features: int, blocks: int) -> nn.Sequential:
+    others = (_Residual(features, features) for _ in range(blocks - 1))
+    return nn.Sequential(_Residual(inputs, features), *others)
+
+
+def _head(features: int, hidden: int, outputs: int) -> nn.Sequential:
     last = nn.Sequential(nn.Conv2d(hidden, outputs, 1))  # wrapped, for its key in the checkpoint
-    return nn.Sequential(_relu(nn.Conv2d(_WIDTH, hidden, 1)), last)
+    return nn.Sequential(_relu(nn.Conv2d(features, hidden, 1)), last)
 
 
 def _relu(conv: nn.Conv2d) -> nn.Sequential:

@@ -1,0 +1,115 @@
+"""A run learns, and goes on to the same numbers where it was killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="networks are trained in torch, which is not installed")
+
+import torch
+
+from tests.training.drawn import SIDE, folder_of_four, run_of, silent
+from training.checkpoint import averaged_network
+from training.config import Config, Evaluation
+from training.devices import Place
+from training.evaluate import evaluate
+from training.keeping import made, make
+from training.log import Log
+from training.loop import train
+
+HERE = Place(torch.device("cpu"))
+
+
+class KilledError(Exception):
+    pass
+
+
+def learn(config: Config, folder: Path) -> dict[str, torch.Tensor]:
+    """The averaged weights after a run."""
+    make(config, None, folder / "kept", silent)
+    assert train(config, made(config, folder / "kept"), folder, HERE, silent)
+    return averaged_network(folder / "checkpoint.pt").state_dict()
+
+
+def test_it_learns_four_pictures_by_heart(tmp_path: Path) -> None:
+    annotations = folder_of_four(tmp_path)
+    config = run_of(
+        annotations,
+        training={
+            "steps": 300,
+            "batch": 4,
+            "crop": SIDE,
+            "learning_rate": 4e-3,
+            "warm_up": 20,
+            "average": 0.95,
+            "flip": 0,
+            "brightness": 0,
+            "contrast": 0,
+            "erase": 0,
+            "precision": "float32",
+        },
+    )
+    learn(config, tmp_path)
+    network = averaged_network(tmp_path / "checkpoint.pt")
+    where = Evaluation(annotations=annotations, images=tmp_path, height=SIDE)
+    assert evaluate(network, where)["AP"] >= 0.9
+
+
+def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
+    annotations = folder_of_four(tmp_path)
+    training = {"steps": 6, "batch": 2, "crop": 96, "save_every": 2, "log_every": 1, "warm_up": 2}
+    config = run_of(annotations, training=training)
+    whole = learn(config, tmp_path / "whole")
+
+    def killing(done: int, total: int) -> None:
+        if done == 5:
+            raise KilledError
+
+    killed = tmp_path / "killed"
+    make(config, None, killed / "kept", silent)
+    with pytest.raises(KilledError):
+        train(config, made(config, killed / "kept"), killed, HERE, killing)
+    resumed = learn(config, killed)
+
+    assert all(torch.equal(resumed[key], value) for key, value in whole.items())
+    assert Log(killed).lines() == Log(tmp_path / "whole").lines()
+
+
+def test_a_run_whose_time_is_over_goes_on_another_time(tmp_path: Path) -> None:
+    config = run_of(folder_of_four(tmp_path))
+    make(config, None, tmp_path / "kept", silent)
+    kept = made(config, tmp_path / "kept")
+    steps: list[int] = []
+
+    ended = train(config, kept, tmp_path, HERE, lambda done, _: steps.append(done), seconds=0)
+
+    assert not ended
+    assert steps == [0, 1]
+    assert train(config, kept, tmp_path, HERE, lambda done, _: steps.append(done))
+    assert steps == [0, 1, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_checkpoint_of_other_settings_is_not_gone_on_from(tmp_path: Path) -> None:
+    annotations = folder_of_four(tmp_path)
+    learn(run_of(annotations), tmp_path)
+    other = run_of(annotations, student={"width": 0.5})
+
+    with pytest.raises(ValueError, match="other settings: choose another --out"):
+        train(other, made(other, tmp_path / "kept"), tmp_path, HERE, silent)
+
+
+def test_losses_are_drawn(tmp_path: Path) -> None:
+    config = run_of(folder_of_four(tmp_path))
+    log = Log(tmp_path)
+    log.begin(0)
+    for step in range(1, config.training.steps):
+        log.add(step=step, loss=1 / step)
+        log.add(step=step, validation=2 / step)
+
+    log.plot()
+
+    drawn = (tmp_path / "losses.svg").read_text("utf-8")
+    assert drawn.count("<polyline") == 2
+    assert "held out" in drawn

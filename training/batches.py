@@ -1,0 +1,139 @@
+"""Kept pictures as a network takes them, each time a little different."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engines.skeletons import Skeleton
+from training.config import STRIDE, Training
+from training.kept import Bytes, Kept, decoded
+from training.network import MEAN, SCALE
+from training.teacher import mirrored_channels
+
+
+class Batch(NamedTuple):
+    """Pictures (N, 3, H, W) for the network; maps (N, C, h, w), and 1 where they count."""
+
+    images: Tensor
+    maps: Tensor
+    counts: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which of a batch's pictures this process has: one in `of`, beginning with number `rank`."""
+
+    rank: int = 0
+    of: int = 1
+
+
+class Batches:
+    """The batches of a run, each decided by the seed and its step alone.
+
+    Every picture comes once an epoch, in another order each time. What is done to a picture keeps
+    its maps valid: it is cropped by whole cells, mirrored, made brighter or of more contrast in
+    each channel, and a piece of it may be made grey.
+    """
+
+    def __init__(
+        self,
+        kept: Kept,
+        chosen: Training,
+        skeleton: Skeleton,
+        seed: int,
+        *,
+        part: Part | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        self._kept, self._chosen, self._seed = kept, chosen, seed
+        self._part, self._device = part or Part(), device or torch.device("cpu")
+        channels, signs = mirrored_channels(skeleton)
+        self._channels, self._signs = torch.from_numpy(channels), torch.from_numpy(signs)
+        self._epoch, self._order = -1, np.empty(0, np.intp)
+        if kept.learned < chosen.batch:
+            raise ValueError(
+                f"{kept.learned} pictures do not fill a batch of {chosen.batch}: keep more of them"
+            )
+
+    def since(self, step: int) -> Iterator[Batch]:
+        """The batches from a step on; the next is read while one is used."""
+        with ThreadPoolExecutor(1) as reader:
+            waiting = reader.submit(self._read, step)
+            while True:
+                read, step = waiting.result(), step + 1
+                waiting = reader.submit(self._read, step)
+                yield self._prepared(*read)
+
+    def _read(self, step: int) -> tuple[Bytes, Bytes, np.random.Generator]:
+        epoch, at = divmod(step, self._kept.learned // self._chosen.batch)
+        if epoch != self._epoch:
+            rng = np.random.default_rng((self._seed, epoch))
+            self._epoch, self._order = epoch, rng.permutation(self._kept.learned)
+        first = at * self._chosen.batch
+        numbers = self._order[first : first + self._chosen.batch]
+        rng = np.random.default_rng((self._seed, epoch, step))
+        crops = [self._crop(number, rng) for number in numbers][self._part.rank :: self._part.of]
+        pictures, maps = zip(*crops, strict=True)
+        return np.stack(pictures), np.stack(maps), rng
+
+    def _crop(self, number: int, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
+        cells = self._chosen.crop // STRIDE
+        free = self._kept.maps.shape[1] - cells
+        y, x = rng.integers(0, free, 2, endpoint=True).tolist()
+        top, left, side = STRIDE * y, STRIDE * x, self._chosen.crop
+        picture = self._kept.pictures[number, top : top + side, left : left + side]
+        return picture, self._kept.maps[number, y : y + cells, x : x + cells]
+
+    def _prepared(self, pictures: Bytes, kept: Bytes, rng: np.random.Generator) -> Batch:
+        """Chance is drawn for the whole batch, so that parts of it are the same on any number of
+        devices.
+        """
+        chosen, share = self._chosen, np.s_[self._part.rank :: self._part.of]
+        mirrored = rng.random(chosen.batch) < chosen.flip
+        gain = rng.uniform(1 - chosen.contrast, 1 + chosen.contrast, (chosen.batch, 3, 1, 1))
+        shift = rng.uniform(-chosen.brightness, chosen.brightness, (chosen.batch, 3, 1, 1))
+        grey = [self._piece(rng) for _ in range(chosen.batch)]
+        images = _planes(pictures, self._device).float().sub_(MEAN).div_(SCALE)
+        images.mul_(self._floats(gain[share])).add_(self._floats(shift[share]))
+        for image, piece in zip(images, grey[share], strict=True):
+            image[piece] = 0
+        maps = _planes(kept, self._device)
+        turn = torch.from_numpy(mirrored[share]).to(self._device)
+        if turn.any():
+            images[turn] = images[turn].flip(3)
+            maps[turn] = maps[turn].flip(3)[:, self._channels]
+        counts = (maps > 0).float()
+        asked = decoded(maps.float())
+        signs = torch.where(turn[:, None], self._signs.to(self._device), 1.0)
+        return Batch(images, asked * signs[:, :, None, None], counts)
+
+    def _piece(self, rng: np.random.Generator) -> tuple[slice, slice, slice]:
+        """A box of an eighth to a third of the crop's sides, or of nothing."""
+        side = self._chosen.crop
+        height, width = rng.integers(side // 8, side // 3, 2, endpoint=True).tolist()
+        top, left = rng.integers(0, side - max(height, width), 2, endpoint=True).tolist()
+        if rng.random() >= self._chosen.erase:
+            height = 0
+        return np.s_[:, top : top + height, left : left + width]
+
+    def _floats(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values.astype(np.float32)).to(self._device)
+
+
+def plain(pictures: Bytes, kept: Bytes, device: torch.device) -> Batch:
+    """Kept pictures and maps as they are."""
+    maps = _planes(kept, device)
+    images = _planes(pictures, device).float().sub_(MEAN).div_(SCALE)
+    return Batch(images, decoded(maps.float()), (maps > 0).float())
+
+
+def _planes(kept: Bytes, device: torch.device) -> Tensor:
+    """(N, H, W, C) as (N, C, H, W), which lies in memory as before: channels last."""
+    return torch.from_numpy(np.array(kept)).to(device).permute(0, 3, 1, 2)

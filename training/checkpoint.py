@@ -1,0 +1,102 @@
+"""The state of a run, from which it goes on to the same numbers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from engines.networks.lightweight_openpose import LightweightOpenPose
+from engines.skeletons import SKELETONS
+from training.config import Config
+from training.network import student
+
+_DEPENDS = ("seed", "skeleton", "data", "teacher", "kept", "student", "loss", "training")
+
+_AVERAGED = "module.network."  # what `AveragedModel` and `Stages` put before the network's keys
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What changes in a run. Batches and the learning rate follow from the step.
+
+    Attributes:
+        network: the student.
+        averaged: its averaged weights.
+        optimizer, scaler: of the student.
+    """
+
+    network: nn.Module
+    averaged: AveragedModel
+    optimizer: Optimizer
+    scaler: GradScaler
+
+
+def save(path: Path, config: Config, step: int, state: State) -> None:
+    """Writes the state after so many steps; until it is whole the former one stays."""
+    held = {
+        "settings": config.digest(_DEPENDS),
+        "config": config.model_dump_json(),
+        "step": step,
+        "network": state.network.state_dict(),
+        "averaged": state.averaged.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    torch.save(held, new)
+    os.replace(new, path)
+
+
+def resume(path: Path, config: Config, state: State) -> int:
+    """Puts a saved state back and gives its step; 0 where there is none.
+
+    Raises:
+        ValueError: it is of other settings.
+    """
+    if not path.is_file():
+        return 0
+    held = _load(path)
+    if held["settings"] != config.digest(_DEPENDS):
+        raise ValueError(
+            f"{path} is of other settings: choose another --out, or remove it to begin anew"
+        )
+    state.network.load_state_dict(held["network"])
+    state.averaged.load_state_dict(held["averaged"])
+    state.optimizer.load_state_dict(held["optimizer"])
+    state.scaler.load_state_dict(held["scaler"])
+    return int(held["step"])
+
+
+def averaged_network(path: Path) -> LightweightOpenPose:
+    """The student of a checkpoint with its averaged weights, in evaluation mode.
+
+    Raises:
+        OSError: it is missing. ValueError: it is no checkpoint of a run.
+    """
+    held = _load(path)
+    config = Config.model_validate_json(held["config"])
+    network = student(config.student, SKELETONS[config.skeleton])
+    network.load_state_dict(
+        {
+            key.removeprefix(_AVERAGED): value
+            for key, value in held["averaged"].items()
+            if key.startswith(_AVERAGED)
+        }
+    )
+    return network.eval()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    held = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(held, dict) or "averaged" not in held:
+        raise ValueError(f"{path} is no checkpoint of python -m training")
+    return held

@@ -1,0 +1,1 @@
+"""Pictures changed at random, with their labels."""

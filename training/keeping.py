@@ -1,0 +1,150 @@
+"""Makes the pictures that are kept: augmented, and with their teacher's maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from engines.skeletons import SKELETONS, Skeleton
+from training.config import Config
+from training.data.augment.affine import Affine
+from training.data.augment.chain import Augmentation
+from training.data.augment.standard import standard
+from training.data.dataset import Item, SceneDataset
+from training.data.sample import Sample
+from training.data.scene import Scene
+from training.data.targets import TargetRule
+from training.kept import Bytes, Kept, Shelf, encoded
+from training.samples import Weighted, parts
+from training.teacher import Teacher, reduced
+
+Told = Callable[[int, int], None]  # pictures done, pictures in all
+
+_BLOCK = 64  # pictures that are written at once
+_THREADS = 2  # that make scenes, while the teacher has threads of its own
+
+
+def make(config: Config, teacher: Teacher | None, folder: Path, told: Told) -> None:
+    """Makes the kept pictures of a run, or those of them that are missing in a folder.
+
+    Each depends on the run's settings and its number alone, so that a run that was killed goes on
+    to the same ones.
+
+    Raises:
+        As `training.samples.parts`. ValueError: what the folder has is of other settings.
+    """
+    skeleton = SKELETONS[config.skeleton]
+    learned, held_out = parts(config, skeleton)
+    shelf = Shelf(folder, config, skeleton, len(learned), len(held_out))
+    done = shelf.done()
+    told(done, shelf.count)
+    if done == shelf.count:
+        return
+    kept = shelf.opened(write=True)
+    makers = _Maker(config, teacher, learned), _Maker(config, teacher, held_out, seed=1)
+    for first, pictures, maps in _blocks(makers, done):
+        done = first + len(pictures)
+        for array, values in ((kept.pictures, pictures), (kept.maps, maps)):
+            array[first:done] = values
+            array.flush()  # type: ignore[attr-defined]
+        shelf.note(done)
+        told(done, shelf.count)
+
+
+def made(config: Config, folder: Path) -> Kept:
+    """What `make` left in a folder."""
+    skeleton = SKELETONS[config.skeleton]
+    learned, held_out = parts(config, skeleton)
+    return Shelf(folder, config, skeleton, len(learned), len(held_out)).opened()
+
+
+class _Maker:
+    """Makes kept pictures of one part."""
+
+    def __init__(
+        self,
+        config: Config,
+        teacher: Teacher | None,
+        part: Sequence[Weighted],
+        seed: int = 0,
+    ) -> None:
+        skeleton = SKELETONS[config.skeleton]
+        self.count = len(part)
+        self._teacher, self._times = teacher, teacher.largest if teacher else 1
+        samples = [sample for sample, _ in part]
+        self._labels = np.array([labels for _, labels in part], np.float32)
+        rule = TargetRule()
+        larger = TargetRule(rule.stride * self._times, rule.sigma * self._times, rule.band)
+        augment = _augmentation(config, skeleton, samples, self._times)
+        self._scenes = SceneDataset(samples, augment, skeleton, larger, 2 * config.seed + seed)
+
+    def scene(self, index: int) -> Item:
+        return self._scenes[index]
+
+    def block(self, first: int, items: Sequence[Item]) -> tuple[Bytes, Bytes]:
+        """The pictures and maps of scenes from the `first` on."""
+        large = np.stack([item.pixels.numpy().transpose(1, 2, 0) for item in items])
+        labelled = np.stack([np.concatenate([item.heatmaps, item.fields]) for item in items])
+        counts = np.stack([item.mask.numpy() for item in items])
+        if self._teacher is None:
+            maps = encoded(labelled, counts > 0)
+        else:
+            # Two squared errors, of weights w and 1 - w, have the minimum and, but for a constant,
+            # the value of one, from the mean of both targets with these weights.
+            share = counts * self._labels[first : first + len(items), None, None, None]
+            maps = encoded(share * labelled + (1 - share) * self._teacher.maps(large))
+        return reduced(large, self._times), maps.transpose(0, 2, 3, 1)
+
+
+def _augmentation(
+    config: Config, skeleton: Skeleton, samples: Sequence[Sample], times: int
+) -> Augmentation:
+    kept = config.kept
+    if not kept.augment:
+        return _as_it_is
+    affine = Affine(
+        size=(kept.size * times,) * 2,
+        rotation=kept.rotation,
+        turned=kept.turned,
+        scale=kept.scale,
+        fill=kept.fill,
+        max_zoom=kept.max_zoom * times,
+    )
+    return standard(
+        skeleton,
+        samples,
+        affine,
+        half_body=kept.half_body,
+        mosaic=kept.mosaic,
+        copy_paste=kept.copy_paste,
+        flip=kept.flip,
+        colour=kept.colour,
+    )
+
+
+def _as_it_is(scene: Scene, _: np.random.Generator) -> Scene:
+    return scene
+
+
+def _blocks(makers: Sequence[_Maker], done: int) -> Iterator[tuple[int, Bytes, Bytes]]:
+    """Number of the first picture, pictures and maps; the next scenes are made meanwhile."""
+    starts = [0, makers[0].count]
+    todo = [
+        (maker, first, start + first)
+        for maker, start in zip(makers, starts, strict=True)
+        for first in range(0, maker.count, _BLOCK)
+        if start + first >= done
+    ]
+    with ThreadPoolExecutor(_THREADS) as pool:
+
+        def begun(maker: _Maker, first: int) -> Iterator[Item]:
+            return pool.map(maker.scene, range(first, min(first + _BLOCK, maker.count)))
+
+        waiting = [begun(maker, first) for maker, first, _ in todo[:1]]
+        for at, (maker, first, number) in enumerate(todo):
+            items = list(waiting.pop())
+            waiting += [begun(after, begin) for after, begin, _ in todo[at + 1 : at + 2]]
+            yield number, *maker.block(first, items)
