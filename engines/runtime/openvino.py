@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,6 @@ class OpenVinoEngine:
         bfloat16: bool = False,
     ) -> None:
         self.max_batch, self.precision = max_batch, precision
-        core = ov.Core()
         bfloat16 = bfloat16 or precision == "bf16"
         options = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -59,7 +59,7 @@ class OpenVinoEngine:
             # give its authors' numbers. What is int8 in the graph stays int8.
             "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         }
-        model = core.read_model(graph)
+        model = core().read_model(graph)
         if network.pixels is not None and model.input().element_type != ov.Type.u8:
             model = _on_pixels(model, network.pixels)
             if _takes_batches(model):
@@ -67,7 +67,7 @@ class OpenVinoEngine:
         self._one_by_one = model.input().partial_shape[0] == 1
         if bfloat16:
             _vary_weights(model)
-        compiled = core.compile_model(model, "CPU", options)
+        compiled = core().compile_model(model, "CPU", options)
         self._request = compiled.create_infer_request()
         self._outputs = _outputs(compiled, network.outputs)
 
@@ -94,14 +94,25 @@ class OpenVinoEngine:
         }
 
 
+@cache
+def core() -> ov.Core:
+    """OpenVINO, of which a process has one for good.
+
+    Each brings a plug-in for the processor, which gives the thread that first compiles with it a
+    stack for signals, and when it goes puts back the one from before. If that was of a plug-in
+    that went earlier, the next signal ends the process.
+    """
+    return ov.Core()
+
+
 def has_bfloat16() -> bool:
     """Whether this processor computes in bfloat16."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def processor() -> str:
     """Its name."""
-    return str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME"))
+    return str(core().get_property("CPU", "FULL_DEVICE_NAME"))
 
 
 def _on_pixels(model: ov.Model, pixels: PixelForm) -> ov.Model:

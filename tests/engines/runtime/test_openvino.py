@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +13,7 @@ from engines.catalog import find
 from engines.runtime.engine import Batch, Maps
 from engines.runtime.openvino import OpenVinoEngine
 from engines.weights import Store, ensure
+from tests.shared import ROOT
 
 ENTRY = find("lightweight-openpose-int8")
 CHANNELS = {"heatmaps": 19, "fields": 38}
@@ -107,3 +110,24 @@ def test_a_graph_whose_batch_is_a_constant_runs_one_picture_after_the_other(
         for output, array in engine.infer(batch[index : index + 1]).items():
             np.testing.assert_array_equal(array[0], together[output][index])
     engine.close()
+
+
+def test_a_signal_is_handled_after_engines_are_gone_in_any_order(store: Store) -> None:
+    """What a signal's handler runs on must outlive the engines; a process of its own dies of it."""
+    ensure(ENTRY, store)
+    program = """
+import gc, os, signal, sys
+from engines.catalog import find
+from engines.runtime.openvino import OpenVinoEngine
+network = find(sys.argv[1]).networks["network"]
+engines = [OpenVinoEngine(sys.argv[2], network) for _ in "12"]
+while engines:
+    engines.pop(0).close()
+    gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    graph = store.graph(ENTRY, ENTRY.networks["network"])
+    asked = [sys.executable, "-c", program, ENTRY.name, str(graph)]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
