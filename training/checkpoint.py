@@ -85,14 +85,31 @@ def averaged_network(path: Path) -> LightweightOpenPose:
     held = _load(path)
     config = Config.model_validate_json(held["config"])
     network = student(config.student, SKELETONS[config.skeleton])
-    network.load_state_dict(
-        {
-            key.removeprefix(_AVERAGED): value
-            for key, value in held["averaged"].items()
-            if key.startswith(_AVERAGED)
-        }
-    )
+    network.load_state_dict(_averaged(held))
     return network.eval()
+
+
+def begun(network: LightweightOpenPose, path: Path) -> LightweightOpenPose:
+    """A network with the averaged weights of a checkpoint, in place of its own.
+
+    Raises:
+        OSError: it is missing. ValueError: it is no checkpoint of a run, or of another network.
+    """
+    try:
+        network.load_state_dict(_averaged(_load(path)))
+    except RuntimeError as error:  # torch lists every tensor
+        raise ValueError(
+            f"{path} is of another network: choose its skeleton, width, blocks and stages"
+        ) from error
+    return network
+
+
+def _averaged(held: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key.removeprefix(_AVERAGED): value
+        for key, value in held["averaged"].items()
+        if key.startswith(_AVERAGED)
+    }
 
 
 def _load(path: Path) -> dict[str, Any]:

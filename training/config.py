@@ -64,11 +64,17 @@ class Teacher(_Part):
 
 
 class Student(_Part):
-    """What is chosen of `engines.networks.lightweight_openpose`."""
+    """What is chosen of `engines.networks.lightweight_openpose`.
+
+    Attributes:
+        weights: a checkpoint of such a network, whose averaged weights are begun with; by default
+            they are made up.
+    """
 
     width: _Above = 0.5
     blocks: _Count = 3
     refinement_stages: Annotated[int, Field(ge=1, le=3)] = 1
+    weights: _Path | None = None
 
 
 class Kept(_Part):

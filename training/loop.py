@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from engines.skeletons import SKELETONS, Skeleton
 from training.batches import Batch, Batches, Part, plain
-from training.checkpoint import State, resume, save
+from training.checkpoint import State, begun, resume, save
 from training.config import Config
 from training.depthwise import quicken
 from training.devices import Place, fast_type
@@ -28,6 +28,7 @@ from training.schedule import learning_rate
 
 Told = Callable[[int, int], None]  # steps done, steps in all
 _VALIDATED = 1024  # held-out pictures, at most
+_SETTLED = 1024  # pictures that statistics are taken of, at most
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -65,14 +66,35 @@ class Learner:
         return losses.detach()
 
     def losses(self, stages: nn.Module, batch: Batch) -> Tensor:
-        device = self.place.device.type
-        with torch.autocast(device, self.arithmetic, self.arithmetic != torch.float32):
+        with self._fast():
             maps = stages(batch.images)
         return torch.stack(self.loss(maps, batch.maps, batch.counts))
+
+    def settle(self, kept: Kept) -> None:
+        """Gives the averaged weights' normalisations the statistics of what goes through them.
+
+        Those of the weights on the way, or their average, do not fit: the average of weights that
+        still change much answers more quietly than any of them.
+        """
+        numbers = list(range(0, kept.learned, max(1, kept.learned // _SETTLED)))
+        size = self.config.training.batch
+        with self._fast():
+            update_bn(
+                (
+                    plain(kept.pictures[some], kept.maps[some], self.place.device)
+                    for some in (numbers[at : at + size] for at in range(0, len(numbers), size))
+                ),
+                self.state.averaged,
+            )
+
+    def _fast(self) -> torch.autocast:
+        device, wanted = self.place.device.type, self.arithmetic != torch.float32
+        return torch.autocast(device, self.arithmetic, wanted)
 
     @torch.inference_mode()
     def validation(self, kept: Kept) -> float:
         """The averaged weights' loss on pictures that are held out, without chance."""
+        self.settle(kept)
         self.state.averaged.eval()
         size, total = self.config.training.batch, 0.0
         last = min(len(kept.pictures), kept.learned + _VALIDATED)
@@ -87,7 +109,10 @@ class Learner:
 def learner(config: Config, skeleton: Skeleton, place: Place) -> Learner:
     """A student at its beginning, the same in every process."""
     torch.manual_seed(config.seed)
-    network = Stages(student(config.student, skeleton)).to(place.device)
+    made = student(config.student, skeleton)
+    if config.student.weights is not None:
+        made = begun(made, config.student.weights)
+    network = Stages(made).to(place.device)
     if place.device.type == "cpu":
         quicken(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -95,7 +120,7 @@ def learner(config: Config, skeleton: Skeleton, place: Place) -> Learner:
     arithmetic = _TYPES.get(chosen.precision) or fast_type(place.device)
     optimizer = torch.optim.AdamW(_groups(network, chosen.weight_decay))
     average = get_ema_multi_avg_fn(chosen.average)  # type: ignore[no-untyped-call]
-    averaged = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+    averaged = AveragedModel(network, multi_avg_fn=average)
     scaler = GradScaler(place.device.type, enabled=arithmetic == torch.float16)
     stages = DistributedDataParallel(network) if place.of > 1 else network
     loss = MapLoss(skeleton, config.loss).to(place.device)
@@ -150,6 +175,7 @@ def train(
         if place.first:
             _note(made, log, kept, step, losses)
             if step % chosen.save_every == 0 or late or step == chosen.steps:
+                made.settle(kept)
                 save(path, config, step, made.state)
                 log.plot()
         told(step, chosen.steps)

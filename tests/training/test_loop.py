@@ -10,14 +10,16 @@ pytest.importorskip("torch", reason="networks are trained in torch, which is not
 
 import torch
 
+from engines.skeletons import OPENPOSE_18
 from tests.training.drawn import SIDE, folder_of_four, run_of, silent
+from training.batches import plain
 from training.checkpoint import averaged_network
 from training.config import Config, Evaluation
 from training.devices import Place
 from training.evaluate import evaluate
 from training.keeping import made, make
 from training.log import Log
-from training.loop import train
+from training.loop import learner, train
 
 HERE = Place(torch.device("cpu"))
 
@@ -55,6 +57,21 @@ def test_it_learns_four_pictures_by_heart(tmp_path: Path) -> None:
     network = averaged_network(tmp_path / "checkpoint.pt")
     where = Evaluation(annotations=annotations, images=tmp_path, height=SIDE)
     assert evaluate(network, where)["AP"] >= 0.9
+
+
+def test_averaged_weights_have_the_statistics_of_their_own_answers(tmp_path: Path) -> None:
+    """Of weights that change much till the end the average is unlike any of them."""
+    training = {"steps": 60, "batch": 4, "crop": SIDE, "warm_up": 58, "precision": "float32"}
+    config = run_of(folder_of_four(tmp_path), training=training)
+    learn(config, tmp_path)
+    kept = made(config, tmp_path / "kept")
+    images = plain(kept.pictures[:], kept.maps[:], HERE.device).images
+    network = averaged_network(tmp_path / "checkpoint.pt")
+    with torch.no_grad():
+        settled, of_the_batch = network(images), network.train()(images)
+    for one, other in zip(settled, of_the_batch, strict=True):
+        assert other.std() > 0.01
+        assert (one - other).std() < 0.1 * other.std()
 
 
 def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
@@ -98,6 +115,19 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_from(tmp_path: Path) -> N
 
     with pytest.raises(ValueError, match="other settings: choose another --out"):
         train(other, made(other, tmp_path / "kept"), tmp_path, HERE, silent)
+
+
+def test_a_run_can_begin_with_the_weights_of_another(tmp_path: Path) -> None:
+    annotations = folder_of_four(tmp_path)
+    learned = learn(run_of(annotations), tmp_path / "one")
+    student = {"width": 0.25, "blocks": 1, "weights": tmp_path / "one" / "checkpoint.pt"}
+
+    made = learner(run_of(annotations, student=student), OPENPOSE_18, HERE).state.network
+
+    begun = made.get_submodule("network").state_dict()
+    assert all(torch.equal(begun[key], value) for key, value in learned.items())
+    with pytest.raises(ValueError, match="of another network: choose its skeleton, width"):
+        learner(run_of(annotations, student=student | {"blocks": 2}), OPENPOSE_18, HERE)
 
 
 def test_losses_are_drawn(tmp_path: Path) -> None:
