@@ -48,7 +48,8 @@ class Log:
             if points
         ]
         if curves:
-            drawn = draw("Loss of pictures learned from, and held out", "step", curves)
+            title = "Loss of pictures learned from, and held out"
+            drawn = draw(title, "step", curves, linear=True)
             (self.folder / "losses.svg").write_text(drawn, "utf-8")
 
 

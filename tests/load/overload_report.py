@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from service.bench.report import Table
-from tests.load.curves import Curve, draw
 from tests.load.loads import HALF, TIMES, Load, Overload
+from training.plot import Curve, draw
 
 _LOADS = """\
 The capacity, {0.capacity:.1f} images/s, is the most that was accepted in four looks before; the
@@ -44,7 +44,7 @@ def plotted(measured: Overload) -> str:
         "Latency of what is accepted, ms",
         f"offered load, in times the capacity of {measured.capacity:.1f} images/s",
         curves,
-        (bound, f"{TIMES:g} times p99 at half the capacity"),
+        bound=(bound, f"{TIMES:g} times p99 at half the capacity"),
     )
 
 
