@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +17,9 @@ from training.config import STRIDE, Training
 from training.kept import Bytes, Kept, decoded
 from training.network import MEAN, SCALE
 from training.teacher import mirrored_channels
+
+_FULL = 0.4  # the mean over keypoints of the highest value, from which a picture is full of them
+_BLOCK = 512  # pictures that are looked at together
 
 
 class Batch(NamedTuple):
@@ -37,9 +41,10 @@ class Part:
 class Batches:
     """The batches of a run, each decided by the seed and its step alone.
 
-    Every picture comes once an epoch, in another order each time. What is done to a picture keeps
-    its maps valid: it is cropped by whole cells, mirrored, made brighter or of more contrast in
-    each channel, and a piece of it may be made grey.
+    Every picture comes at most once an epoch, in another order each time; those in which little is
+    asked for, as their people are hidden from a teacher, come less often. What is done to a
+    picture keeps its maps valid: it is cropped by whole cells, mirrored, made brighter or of more
+    contrast in each channel, and a piece of it may be made grey.
     """
 
     def __init__(
@@ -56,6 +61,8 @@ class Batches:
         self._part, self._device = part or Part(), device or torch.device("cpu")
         channels, signs = mirrored_channels(skeleton)
         self._channels, self._signs = torch.from_numpy(channels), torch.from_numpy(signs)
+        self._worth = _worth(kept, len(skeleton.keypoints), chosen.empty)
+        self._steps = max(1, int(self._worth.sum() / chosen.batch))  # of an epoch
         self._epoch, self._order = -1, np.empty(0, np.intp)
         if kept.learned < chosen.batch:
             raise ValueError(
@@ -72,10 +79,13 @@ class Batches:
                 yield self._prepared(*read)
 
     def _read(self, step: int) -> tuple[Bytes, Bytes, np.random.Generator]:
-        epoch, at = divmod(step, self._kept.learned // self._chosen.batch)
+        epoch, at = divmod(step, self._steps)
         if epoch != self._epoch:
             rng = np.random.default_rng((self._seed, epoch))
-            self._epoch, self._order = epoch, rng.permutation(self._kept.learned)
+            order = rng.permutation(self._kept.learned)
+            # As often as they are worth it, and as many as that is together.
+            passed = np.floor(np.cumsum(self._worth[order]) + rng.random())
+            self._epoch, self._order = epoch, order[np.diff(passed, prepend=0) > 0]
         first = at * self._chosen.batch
         numbers = self._order[first : first + self._chosen.batch]
         rng = np.random.default_rng((self._seed, epoch, step))
@@ -125,6 +135,15 @@ class Batches:
 
     def _floats(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(self._device)
+
+
+def _worth(kept: Kept, keypoints: int, empty: float) -> npt.NDArray[np.float64]:
+    """Of every picture that is learned from, from `empty` to 1 by the peaks that are asked for."""
+    peaks = np.zeros(kept.learned)
+    for first in range(0, kept.learned if empty < 1 else 0, _BLOCK):
+        maps = kept.maps[first : min(first + _BLOCK, kept.learned), :, :, :keypoints]
+        peaks[first : first + _BLOCK] = decoded(maps.max(axis=(1, 2)).astype(np.float32)).mean(1)
+    return empty + (1 - empty) * np.clip(peaks / _FULL, 0, 1)
 
 
 def plain(pictures: Bytes, kept: Bytes, device: torch.device) -> Batch:

@@ -122,6 +122,8 @@ class Training(_Part):
         clip: largest norm of the gradient.
         brightness, contrast: of each channel, at most, to either side.
         erase: probability that a piece of a picture is made grey.
+        empty: how often a picture comes in which no keypoint is asked for, beside one that is full
+            of them; 1 for all alike.
         precision: float32, bfloat16, float16, or what the device is fast in.
         save_every, validate_every, log_every: steps between checkpoints, validation losses, and
             lines of the log.
@@ -139,6 +141,7 @@ class Training(_Part):
     brightness: Annotated[float, Field(ge=0)] = 0.15
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
     erase: _Share = 0.25
+    empty: Annotated[float, Field(gt=0, le=1)] = 1.0
     precision: Annotated[str, Field(pattern="^(auto|float32|bfloat16|float16)$")] = "auto"
     save_every: _Count = 500
     validate_every: _Count = 1000

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from engines.skeletons import Skeleton
 from training.config import STRIDE, Config
 
 Bytes = npt.NDArray[np.uint8]
+Values = TypeVar("Values", Tensor, Floats)
 
 # A map's value v is kept as round(v * 100) + 128, and what does not count as 0.
 _STEPS, _ZERO = 100.0, 128.0
@@ -114,6 +116,6 @@ def encoded(maps: Floats, counts: npt.NDArray[np.bool_] | None = None) -> Bytes:
     return steps if counts is None else np.where(counts, steps, np.uint8(0))
 
 
-def decoded(kept: Tensor) -> Tensor:
+def decoded(kept: Values) -> Values:
     """What `encoded` was given, of its bytes as floats."""
     return (kept - _ZERO) / _STEPS

@@ -114,3 +114,13 @@ def test_what_does_not_count_does_not(kept: Kept) -> None:
 def test_fewer_pictures_than_a_batch_are_refused(kept: Kept) -> None:
     with pytest.raises(ValueError, match="keep more of them"):
         batches(kept, batch=5)
+
+
+def test_pictures_in_which_nothing_is_asked_for_come_seldom(kept: Kept) -> None:
+    maps = np.tile(np.array(kept.maps), (25, 1, 1, 1))
+    maps[::2] = 128  # nothing, anywhere
+    pictures = np.tile(np.array(kept.pictures), (25, 1, 1, 1))
+    pictures[::2] = 0
+    many = batches(Kept(pictures, maps, 100), **PLAIN, empty=0.1)
+    seen = [not image.eq(-0.5).all() for batch in some(many, 0, 260) for image in batch.images]
+    assert 0.85 < np.mean(seen) < 0.97
