@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engines.skeletons import Skeleton
 from training.config import STRIDE, Training
+from training.halves import halved
 from training.kept import Bytes, Kept, decoded
 from training.network import MEAN, SCALE
 from training.teacher import mirrored_channels
@@ -61,7 +62,8 @@ class Batches:
         self._part, self._device = part or Part(), device or torch.device("cpu")
         channels, signs = mirrored_channels(skeleton)
         self._channels, self._signs = torch.from_numpy(channels), torch.from_numpy(signs)
-        self._worth = _worth(kept, len(skeleton.keypoints), chosen.empty)
+        self._keypoints = len(skeleton.keypoints)
+        self._worth = _worth(kept, self._keypoints, chosen.empty)
         self._steps = max(1, int(self._worth.sum() / chosen.batch))  # of an epoch
         self._epoch, self._order = -1, np.empty(0, np.intp)
         if kept.learned < chosen.batch:
@@ -90,8 +92,10 @@ class Batches:
         numbers = self._order[first : first + self._chosen.batch]
         rng = np.random.default_rng((self._seed, epoch, step))
         crops = [self._crop(number, rng) for number in numbers][self._part.rank :: self._part.of]
-        pictures, maps = zip(*crops, strict=True)
-        return np.stack(pictures), np.stack(maps), rng
+        pictures, maps = map(np.stack, zip(*crops, strict=True))
+        if rng.random() < self._chosen.halved:
+            pictures, maps = halved(pictures, maps, self._keypoints)
+        return pictures, maps, rng
 
     def _crop(self, number: int, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
         cells = self._chosen.crop // STRIDE
@@ -109,7 +113,7 @@ class Batches:
         mirrored = rng.random(chosen.batch) < chosen.flip
         gain = rng.uniform(1 - chosen.contrast, 1 + chosen.contrast, (chosen.batch, 3, 1, 1))
         shift = rng.uniform(-chosen.brightness, chosen.brightness, (chosen.batch, 3, 1, 1))
-        grey = [self._piece(rng) for _ in range(chosen.batch)]
+        grey = [self._piece(pictures.shape[1], rng) for _ in range(chosen.batch)]
         images = _planes(pictures, self._device).float().sub_(MEAN).div_(SCALE)
         images.mul_(self._floats(gain[share])).add_(self._floats(shift[share]))
         for image, piece in zip(images, grey[share], strict=True):
@@ -124,9 +128,8 @@ class Batches:
         signs = torch.where(turn[:, None], self._signs.to(self._device), 1.0)
         return Batch(images, asked * signs[:, :, None, None], counts)
 
-    def _piece(self, rng: np.random.Generator) -> tuple[slice, slice, slice]:
-        """A box of an eighth to a third of the crop's sides, or of nothing."""
-        side = self._chosen.crop
+    def _piece(self, side: int, rng: np.random.Generator) -> tuple[slice, slice, slice]:
+        """A box of an eighth to a third of a picture's sides, or of nothing."""
         height, width = rng.integers(side // 8, side // 3, 2, endpoint=True).tolist()
         top, left = rng.integers(0, side - max(height, width), 2, endpoint=True).tolist()
         if rng.random() >= self._chosen.erase:

@@ -124,3 +124,11 @@ def test_pictures_in_which_nothing_is_asked_for_come_seldom(kept: Kept) -> None:
     many = batches(Kept(pictures, maps, 100), **PLAIN, empty=0.1)
     seen = [not image.eq(-0.5).all() for batch in some(many, 0, 260) for image in batch.images]
     assert 0.85 < np.mean(seen) < 0.97
+
+
+def test_some_batches_are_seen_at_half_their_size(kept: Kept) -> None:
+    sides = [batch.images.shape[2] for batch in some(batches(kept, halved=0.5), 0, 40)]
+    assert set(sides) == {SIDE, SIDE // 2}
+    assert 10 < sides.count(SIDE) < 30
+    (half,) = some(batches(kept, halved=1), 0, 1)
+    assert half.maps.shape == half.counts.shape == (4, 57, SIDE // 16, SIDE // 16)
