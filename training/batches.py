@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engines.skeletons import Skeleton
 from training.config import STRIDE, Training
-from training.halves import halved
+from training.halves import halved, tiled
 from training.kept import Bytes, Kept, decoded
 from training.network import MEAN, SCALE
 from training.teacher import mirrored_channels
@@ -126,7 +126,10 @@ class Batches:
         counts = (maps > 0).float()
         asked = decoded(maps.float())
         signs = torch.where(turn[:, None], self._signs.to(self._device), 1.0)
-        return Batch(images, asked * signs[:, :, None, None], counts)
+        batch = Batch(images, asked * signs[:, :, None, None], counts)
+        if pictures.shape[1] < chosen.crop:
+            return Batch(*map(tiled, batch))
+        return batch
 
     def _piece(self, side: int, rng: np.random.Generator) -> tuple[slice, slice, slice]:
         """A box of an eighth to a third of a picture's sides, or of nothing."""

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from engines.networks.lightweight_openpose import LightweightOpenPose
+from engines.networks.multi_scale import MultiScale
 from engines.skeletons import SKELETONS
 from training.config import Config
 from training.network import student
@@ -76,8 +77,9 @@ def resume(path: Path, config: Config, state: State) -> int:
     return int(held["step"])
 
 
-def averaged_network(path: Path) -> LightweightOpenPose:
-    """The student of a checkpoint with its averaged weights, in evaluation mode.
+def averaged_network(path: Path) -> nn.Module:
+    """The student of a checkpoint with its averaged weights, in evaluation mode; it looks at
+    pictures as `config.inference` says.
 
     Raises:
         OSError: it is missing. ValueError: it is no checkpoint of a run.
@@ -86,7 +88,8 @@ def averaged_network(path: Path) -> LightweightOpenPose:
     config = Config.model_validate_json(held["config"])
     network = student(config.student, SKELETONS[config.skeleton])
     network.load_state_dict(_averaged(held))
-    return network.eval()
+    scales = config.inference.scales
+    return (network if scales == (1.0,) else MultiScale(network, scales)).eval()
 
 
 def begun(network: LightweightOpenPose, path: Path) -> LightweightOpenPose:

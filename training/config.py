@@ -151,6 +151,17 @@ class Training(_Part):
     log_every: _Count = 50
 
 
+class Inference(_Part):
+    """How a student looks at a picture once it has learned; what is evaluated and exported.
+
+    Attributes:
+        scales: sizes beside the picture's own, of which it takes the mean; see
+            `engines.networks.multi_scale`.
+    """
+
+    scales: Annotated[tuple[_Above, ...], Field(min_length=1)] = (1.0,)
+
+
 class Evaluation(_Part):
     """Where accuracy is measured once, of the last checkpoint."""
 
@@ -170,6 +181,7 @@ class Config(_Part):
     student: Student = Student()
     loss: Loss = Loss()
     training: Training = Training()
+    inference: Inference = Inference()
     evaluation: Evaluation | None = None
 
     def digest(self, parts: Sequence[str]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from training.data.targets import TargetRule
 from training.kept import Bytes, decoded, encoded
@@ -33,3 +35,17 @@ def halved(pictures: Bytes, kept: Bytes, keypoints: int) -> tuple[Bytes, Bytes]:
     smaller = np.concatenate([heatmaps, background, fields], axis=1).transpose(0, 2, 3, 1)
     fours = counts.reshape(n, height // 2, 2, width // 2, 2, channels)
     return reduced(pictures, 2), encoded(smaller, np.asarray(fours.all(axis=(2, 4))))
+
+
+def tiled(values: Tensor) -> Tensor:
+    """Four pictures each, or their maps, as one of their size before: (N, C, H, W) as
+    (N / 4, C, 2H, 2W), or as they are if N is no multiple of 4.
+
+    Half a picture has an edge near every cell, which pictures that are shown later have not.
+    """
+    n, channels, height, width = values.shape
+    if n % 4:
+        return values
+    squares = values.reshape(n // 4, 2, 2, channels, height, width).permute(0, 3, 1, 4, 2, 5)
+    whole = squares.reshape(n // 4, channels, 2 * height, 2 * width)
+    return whole.contiguous(memory_format=torch.channels_last)

@@ -126,9 +126,10 @@ def test_pictures_in_which_nothing_is_asked_for_come_seldom(kept: Kept) -> None:
     assert 0.85 < np.mean(seen) < 0.97
 
 
-def test_some_batches_are_seen_at_half_their_size(kept: Kept) -> None:
-    sides = [batch.images.shape[2] for batch in some(batches(kept, halved=0.5), 0, 40)]
-    assert set(sides) == {SIDE, SIDE // 2}
-    assert 10 < sides.count(SIDE) < 30
+def test_some_batches_are_seen_at_half_their_size_four_pictures_as_one(kept: Kept) -> None:
+    many = [len(batch.images) for batch in some(batches(kept, halved=0.5), 0, 40)]
+    assert set(many) == {4, 1}
+    assert 10 < many.count(4) < 30
     (half,) = some(batches(kept, halved=1), 0, 1)
-    assert half.maps.shape == half.counts.shape == (4, 57, SIDE // 16, SIDE // 16)
+    assert half.images.shape == (1, 3, SIDE, SIDE)
+    assert half.maps.shape == half.counts.shape == (1, 57, SIDE // 8, SIDE // 8)

@@ -21,8 +21,12 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_run_of_posewire_small_can_be_read() -> None:
-    config = read(ROOT / "training" / "posewire-small.toml")
+RUNS = sorted((ROOT / "training").glob("posewire-small*.toml"))
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.stem)
+def test_the_runs_of_posewire_small_can_be_read(run: Path) -> None:
+    config = read(run)
 
     assert config.teacher is not None
     assert "val2017" not in str([source.annotations for source in config.data])

@@ -10,11 +10,13 @@ import pytest
 
 pytest.importorskip("torch", reason="networks are trained in torch, which is not installed")
 
+import torch
+
 from engines.skeletons import OPENPOSE_18
 from tests.training.drawn import folder_of_four
 from training.data.coco import read
 from training.data.targets import TargetRule, targets
-from training.halves import halved
+from training.halves import halved, tiled
 from training.kept import decoded, encoded
 from training.teacher import reduced
 
@@ -55,3 +57,17 @@ def test_a_cell_counts_if_the_four_that_it_is_made_of_do() -> None:
     kept[0, 1, 2, 5] = 0
     _, maps = halved(pictures, kept, PARTS)
     assert np.argwhere(maps == 0).tolist() == [[0, 0, 1, 5]]
+
+
+def test_four_pictures_make_one_row_by_row() -> None:
+    values = torch.arange(8.0).reshape(8, 1, 1, 1).expand(8, 3, 2, 2)
+    made = tiled(values)
+
+    assert made.shape == (2, 3, 4, 4)
+    assert made[0, 0].tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3]]
+    assert made[1, 2, 0].tolist() == [4, 4, 5, 5]
+
+
+def test_pictures_that_make_no_whole_number_stay_apart() -> None:
+    values = torch.zeros(6, 3, 2, 2)
+    assert tiled(values) is values

@@ -10,11 +10,12 @@ pytest.importorskip("torch", reason="networks are trained in torch, which is not
 
 import torch
 
+from engines.networks.multi_scale import MultiScale
 from engines.skeletons import OPENPOSE_18
 from tests.training.drawn import SIDE, folder_of_four, run_of, silent
 from training.batches import plain
 from training.checkpoint import averaged_network
-from training.config import Config, Evaluation
+from training.config import Config, Evaluation, Inference
 from training.devices import Place
 from training.evaluate import evaluate
 from training.keeping import made, make
@@ -72,6 +73,21 @@ def test_averaged_weights_have_the_statistics_of_their_own_answers(tmp_path: Pat
     for one, other in zip(settled, of_the_batch, strict=True):
         assert other.std() > 0.01
         assert (one - other).std() < 0.1 * other.std()
+
+
+def test_what_has_learned_looks_at_pictures_as_the_settings_say(tmp_path: Path) -> None:
+    training = {"steps": 2, "batch": 4, "crop": SIDE, "precision": "float32"}
+    config = run_of(folder_of_four(tmp_path), training=training)
+    learn(config, tmp_path)
+    inference = Inference(scales=(0.5, 1.25))
+    learn(config.model_copy(update={"inference": inference}), tmp_path / "twice")
+    once = averaged_network(tmp_path / "checkpoint.pt")
+    twice = averaged_network(tmp_path / "twice" / "checkpoint.pt")
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        expected, made = MultiScale(once, inference.scales)(image), twice(image)
+    assert torch.equal(made.heatmaps, expected.heatmaps)
+    assert not torch.equal(made.heatmaps, once(image).heatmaps)
 
 
 def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
