@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engines.skeletons import Skeleton
 from training.config import STRIDE, Training
-from training.halves import halved, tiled
+from training.halves import tiled
 from training.kept import Bytes, Kept, decoded
 from training.network import MEAN, SCALE
 from training.teacher import mirrored_channels
@@ -62,8 +62,7 @@ class Batches:
         self._part, self._device = part or Part(), device or torch.device("cpu")
         channels, signs = mirrored_channels(skeleton)
         self._channels, self._signs = torch.from_numpy(channels), torch.from_numpy(signs)
-        self._keypoints = len(skeleton.keypoints)
-        self._worth = _worth(kept, self._keypoints, chosen.empty)
+        self._worth = _worth(kept, len(skeleton.keypoints), chosen.empty)
         self._steps = max(1, int(self._worth.sum() / chosen.batch))  # of an epoch
         self._epoch, self._order = -1, np.empty(0, np.intp)
         if kept.learned < chosen.batch:
@@ -91,19 +90,12 @@ class Batches:
         first = at * self._chosen.batch
         numbers = self._order[first : first + self._chosen.batch]
         rng = np.random.default_rng((self._seed, epoch, step))
-        crops = [self._crop(number, rng) for number in numbers][self._part.rank :: self._part.of]
-        pictures, maps = map(np.stack, zip(*crops, strict=True))
-        if rng.random() < self._chosen.halved:
-            pictures, maps = halved(pictures, maps, self._keypoints)
+        kept, side = self._kept, self._chosen.crop
+        if kept.half is not None and rng.random() < self._chosen.halved:
+            kept, side = kept.half, side // 2
+        crops = [_crop(kept, number, side, rng) for number in numbers]
+        pictures, maps = map(np.stack, zip(*crops[self._part.rank :: self._part.of], strict=True))
         return pictures, maps, rng
-
-    def _crop(self, number: int, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
-        cells = self._chosen.crop // STRIDE
-        free = self._kept.maps.shape[1] - cells
-        y, x = rng.integers(0, free, 2, endpoint=True).tolist()
-        top, left, side = STRIDE * y, STRIDE * x, self._chosen.crop
-        picture = self._kept.pictures[number, top : top + side, left : left + side]
-        return picture, self._kept.maps[number, y : y + cells, x : x + cells]
 
     def _prepared(self, pictures: Bytes, kept: Bytes, rng: np.random.Generator) -> Batch:
         """Chance is drawn for the whole batch, so that parts of it are the same on any number of
@@ -141,6 +133,14 @@ class Batches:
 
     def _floats(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(self._device)
+
+
+def _crop(kept: Kept, number: int, side: int, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
+    cells = side // STRIDE
+    y, x = rng.integers(0, kept.maps.shape[1] - cells, 2, endpoint=True).tolist()
+    top, left = STRIDE * y, STRIDE * x
+    picture = kept.pictures[number, top : top + side, left : left + side]
+    return picture, kept.maps[number, y : y + cells, x : x + cells]
 
 
 def _worth(kept: Kept, keypoints: int, empty: float) -> npt.NDArray[np.float64]:

@@ -219,11 +219,13 @@ def _check(config: Config, path: Path) -> None:
             f"{path}: training.crop {config.training.crop} is larger than kept.size "
             f"{config.kept.size}: choose a smaller crop or larger kept pictures"
         )
-    if config.training.halved and config.training.crop % (2 * STRIDE):
-        raise ValueError(
-            f"{path}: half of training.crop {config.training.crop} has no whole cells: choose a "
-            f"multiple of {2 * STRIDE}"
-        )
+    sides = {"training.crop": config.training.crop, "kept.size": config.kept.size}
+    for name, side in sides.items():
+        if config.training.halved and side % (2 * STRIDE):
+            raise ValueError(
+                f"{path}: half of {name} {side} has no whole cells: choose a multiple of "
+                f"{2 * STRIDE}"
+            )
     skeleton = SKELETONS.get(config.skeleton)
     if skeleton is None or not skeleton.fields:
         raise ValueError(f"{path}: skeleton {config.skeleton} has no part affinity fields")

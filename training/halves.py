@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
+
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from training.data.targets import TargetRule
-from training.kept import Bytes, decoded, encoded
+from training.kept import Bytes, Kept, decoded, encoded
 from training.teacher import reduced, strongest, widened
 
+_PICTURES, _MAPS = "pictures.npy", "maps.npy"  # as in the folder of the kept ones
 _RULE = TargetRule()
+_BLOCK = 64  # pictures that are made at once
+
+
+def halve(kept: Kept, keypoints: int, folder: Path) -> None:
+    """Makes a folder of the kept pictures at half their size, whole or not at all."""
+    new = folder.with_name(folder.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    count, cells, _, channels = kept.maps.shape
+    side = kept.pictures.shape[1] // 2
+    pictures = open_memmap(new / _PICTURES, "w+", np.uint8, (count, side, side, 3))
+    maps = open_memmap(new / _MAPS, "w+", np.uint8, (count, cells // 2, cells // 2, channels))
+    for first in range(0, count, _BLOCK):
+        some = slice(first, first + _BLOCK)
+        pictures[some], maps[some] = halved(kept.pictures[some], kept.maps[some], keypoints)
+    for array in (pictures, maps):
+        array.flush()
+    os.replace(new, folder)
+
+
+def halves(kept: Kept, folder: Path) -> Kept:
+    """What `halve` made of them.
+
+    Raises:
+        OSError: nothing is there to read.
+    """
+    pictures, maps = (np.load(folder / name, mmap_mode="r") for name in (_PICTURES, _MAPS))
+    return Kept(pictures, maps, kept.learned)
 
 
 def halved(pictures: Bytes, kept: Bytes, keypoints: int) -> tuple[Bytes, Bytes]:

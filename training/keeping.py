@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from training.data.dataset import Item, SceneDataset
 from training.data.sample import Sample
 from training.data.scene import Scene
 from training.data.targets import TargetRule
+from training.halves import halve, halves
 from training.kept import Bytes, Kept, Shelf, encoded
 from training.samples import Weighted, parts
 from training.teacher import Teacher, reduced
 
 Told = Callable[[int, int], None]  # pictures done, pictures in all
 
+_HALF = "half"  # the folder of the kept pictures at half their size
 _BLOCK = 64  # pictures that are written at once
 _THREADS = 2  # that make scenes, while the teacher has threads of its own
 
@@ -41,10 +44,23 @@ def make(config: Config, teacher: Teacher | None, folder: Path, told: Told) -> N
     shelf = Shelf(folder, config, skeleton, len(learned), len(held_out))
     done = shelf.done()
     told(done, shelf.count)
-    if done == shelf.count:
-        return
-    kept = shelf.opened(write=True)
-    makers = _Maker(config, teacher, learned), _Maker(config, teacher, held_out, seed=1)
+    if done < shelf.count:
+        makers = _Maker(config, teacher, learned), _Maker(config, teacher, held_out, seed=1)
+        _fill(shelf, makers, told)
+    if config.training.halved and not (folder / _HALF).exists():
+        halve(shelf.opened(), len(skeleton.keypoints), folder / _HALF)
+
+
+def made(config: Config, folder: Path) -> Kept:
+    """What `make` left in a folder."""
+    skeleton = SKELETONS[config.skeleton]
+    learned, held_out = parts(config, skeleton)
+    kept = Shelf(folder, config, skeleton, len(learned), len(held_out)).opened()
+    return replace(kept, half=halves(kept, folder / _HALF)) if config.training.halved else kept
+
+
+def _fill(shelf: Shelf, makers: Sequence[_Maker], told: Told) -> None:
+    kept, done = shelf.opened(write=True), shelf.done()
     for first, pictures, maps in _blocks(makers, done):
         done = first + len(pictures)
         for array, values in ((kept.pictures, pictures), (kept.maps, maps)):
@@ -52,13 +68,6 @@ def make(config: Config, teacher: Teacher | None, folder: Path, told: Told) -> N
             array.flush()  # type: ignore[attr-defined]
         shelf.note(done)
         told(done, shelf.count)
-
-
-def made(config: Config, folder: Path) -> Kept:
-    """What `make` left in a folder."""
-    skeleton = SKELETONS[config.skeleton]
-    learned, held_out = parts(config, skeleton)
-    return Shelf(folder, config, skeleton, len(learned), len(held_out)).opened()
 
 
 class _Maker:

@@ -33,11 +33,13 @@ class Kept:
         pictures: (N, S, S, 3) uint8 BGR.
         maps: (N, S / 8, S / 8, K + 1 + 2 * limbs) uint8; see `encoded`.
         learned: how many of them are learned from.
+        half: the same at half their size, where they are learned from.
     """
 
     pictures: Bytes
     maps: Bytes
     learned: int
+    half: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def learner(config: Config, skeleton: Skeleton, place: Place) -> Learner:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     chosen = config.training
     arithmetic = _TYPES.get(chosen.precision) or fast_type(place.device)
-    optimizer = torch.optim.AdamW(_groups(network, chosen.weight_decay))
+    optimizer = torch.optim.AdamW(_groups(network, chosen.weight_decay), fused=True)
     average = get_ema_multi_avg_fn(chosen.average)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(network, multi_avg_fn=average)
     scaler = GradScaler(place.device.type, enabled=arithmetic == torch.float16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from training.config import Training
 from training.data.augment.flip import Flip
 from training.data.coco import read
 from training.data.targets import TargetRule, targets
+from training.halves import halve, halves
 from training.keeping import made, make
 from training.kept import Kept, decoded
 
@@ -126,7 +128,11 @@ def test_pictures_in_which_nothing_is_asked_for_come_seldom(kept: Kept) -> None:
     assert 0.85 < np.mean(seen) < 0.97
 
 
-def test_some_batches_are_seen_at_half_their_size_four_pictures_as_one(kept: Kept) -> None:
+def test_some_batches_are_seen_at_half_their_size_four_pictures_as_one(
+    tmp_path: Path, kept: Kept
+) -> None:
+    halve(kept, len(OPENPOSE_18.keypoints), tmp_path / "half")
+    kept = replace(kept, half=halves(kept, tmp_path / "half"))
     many = [len(batch.images) for batch in some(batches(kept, halved=0.5), 0, 40)]
     assert set(many) == {4, 1}
     assert 10 < many.count(4) < 30

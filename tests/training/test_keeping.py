@@ -11,8 +11,10 @@ pytest.importorskip("torch", reason="networks are trained in torch, which is not
 
 import torch
 
+from engines.skeletons import OPENPOSE_18
 from tests.training.drawn import SIDE, folder_of_four, run_of, silent
 from training.config import Config
+from training.halves import halved
 from training.keeping import made, make
 from training.kept import decoded, encoded
 
@@ -44,6 +46,21 @@ def test_making_that_was_killed_goes_on_to_the_same_pictures(tmp_path: Path) -> 
     assert told[0] == 64
     assert np.array_equal(killed.pictures, whole.pictures)
     assert np.array_equal(killed.maps, whole.maps)
+
+
+def test_pictures_at_half_their_size_are_kept_beside_the_whole_ones(tmp_path: Path) -> None:
+    training = {"batch": 4, "crop": SIDE, "halved": 0.5}
+    config = run_of(folder_of_four(tmp_path), training=training)
+    (tmp_path / "kept" / "half.new").mkdir(parents=True)  # of a making that was killed
+    make(config, None, tmp_path / "kept", silent)
+
+    kept = made(config, tmp_path / "kept")
+
+    assert kept.half is not None
+    expected = halved(kept.pictures, kept.maps, len(OPENPOSE_18.keypoints))
+    assert np.array_equal(kept.half.pictures, expected[0])
+    assert np.array_equal(kept.half.maps, expected[1])
+    assert made(run_of(tmp_path / "people.json"), tmp_path / "kept").half is None
 
 
 def test_no_picture_is_both_learned_from_and_held_out(tmp_path: Path) -> None:
