@@ -226,7 +226,7 @@ async def test_a_caller_who_leaves_frees_the_place(path: str) -> None:
     with gated() as (running, gate):
         app = create_app(running.core)
         working, waiting = _Caller(app, path), _Caller(app, path)
-        await until(lambda: running.admission.inside == 2 and gate.calls == 1)
+        await until(lambda: gate.calls == 1 and len(running.registry.lane("network")) == 1)
         for caller in (working, waiting):
             caller.leave()
             await caller.done
