@@ -58,6 +58,10 @@ class Batches:
         part: Part | None = None,
         device: torch.device | None = None,
     ) -> None:
+        if chosen.halved and kept.half is None:
+            raise ValueError(
+                "training.halved needs kept pictures that are there at half their size"
+            )
         self._kept, self._chosen, self._seed = kept, chosen, seed
         self._part, self._device = part or Part(), device or torch.device("cpu")
         channels, signs = mirrored_channels(skeleton)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,20 @@ from training.data.targets import TargetRule
 from training.kept import Bytes, Kept, decoded, encoded
 from training.teacher import reduced, strongest, widened
 
+Told = Callable[[int, int], None]  # pictures done, pictures in all
+
 _PICTURES, _MAPS = "pictures.npy", "maps.npy"  # as in the folder of the kept ones
 _RULE = TargetRule()
 _BLOCK = 64  # pictures that are made at once
 
 
-def halve(kept: Kept, keypoints: int, folder: Path) -> None:
-    """Makes a folder of the kept pictures at half their size, whole or not at all."""
+def halve(kept: Kept, keypoints: int, folder: Path, told: Told) -> None:
+    """Makes a folder of the kept pictures at half their size, whole or not at all.
+
+    Args:
+        keypoints: how many heatmaps there are before the background's.
+        told: how far it is.
+    """
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
@@ -32,6 +40,7 @@ def halve(kept: Kept, keypoints: int, folder: Path) -> None:
     for first in range(0, count, _BLOCK):
         some = slice(first, first + _BLOCK)
         pictures[some], maps[some] = halved(kept.pictures[some], kept.maps[some], keypoints)
+        told(min(first + _BLOCK, count), count)
     for array in (pictures, maps):
         array.flush()
     os.replace(new, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,10 @@ from training.data.dataset import Item, SceneDataset
 from training.data.sample import Sample
 from training.data.scene import Scene
 from training.data.targets import TargetRule
-from training.halves import halve, halves
+from training.halves import Told, halve, halves
 from training.kept import Bytes, Kept, Shelf, encoded
 from training.samples import Weighted, parts
 from training.teacher import Teacher, reduced
-
-Told = Callable[[int, int], None]  # pictures done, pictures in all
 
 _HALF = "half"  # the folder of the kept pictures at half their size
 _BLOCK = 64  # pictures that are written at once
@@ -31,7 +29,8 @@ _THREADS = 2  # that make scenes, while the teacher has threads of its own
 
 
 def make(config: Config, teacher: Teacher | None, folder: Path, told: Told) -> None:
-    """Makes the kept pictures of a run, or those of them that are missing in a folder.
+    """Makes the kept pictures of a run, or those of them that are missing in a folder, and then
+    the same at half their size where the run learns from them.
 
     Each depends on the run's settings and its number alone, so that a run that was killed goes on
     to the same ones.
@@ -48,7 +47,7 @@ def make(config: Config, teacher: Teacher | None, folder: Path, told: Told) -> N
         makers = _Maker(config, teacher, learned), _Maker(config, teacher, held_out, seed=1)
         _fill(shelf, makers, told)
     if config.training.halved and not (folder / _HALF).exists():
-        halve(shelf.opened(), len(skeleton.keypoints), folder / _HALF)
+        halve(shelf.opened(), len(skeleton.keypoints), folder / _HALF, told)
 
 
 def made(config: Config, folder: Path) -> Kept:

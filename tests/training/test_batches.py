@@ -131,7 +131,7 @@ def test_pictures_in_which_nothing_is_asked_for_come_seldom(kept: Kept) -> None:
 def test_some_batches_are_seen_at_half_their_size_four_pictures_as_one(
     tmp_path: Path, kept: Kept
 ) -> None:
-    halve(kept, len(OPENPOSE_18.keypoints), tmp_path / "half")
+    halve(kept, len(OPENPOSE_18.keypoints), tmp_path / "half", silent)
     kept = replace(kept, half=halves(kept, tmp_path / "half"))
     many = [len(batch.images) for batch in some(batches(kept, halved=0.5), 0, 40)]
     assert set(many) == {4, 1}
@@ -139,3 +139,8 @@ def test_some_batches_are_seen_at_half_their_size_four_pictures_as_one(
     (half,) = some(batches(kept, halved=1), 0, 1)
     assert half.images.shape == (1, 3, SIDE, SIDE)
     assert half.maps.shape == half.counts.shape == (1, 57, SIDE // 8, SIDE // 8)
+
+
+def test_halves_that_are_not_there_are_named(kept: Kept) -> None:
+    with pytest.raises(ValueError, match="are there at half their size"):
+        batches(kept, halved=0.5)

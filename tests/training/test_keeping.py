@@ -52,10 +52,12 @@ def test_pictures_at_half_their_size_are_kept_beside_the_whole_ones(tmp_path: Pa
     training = {"batch": 4, "crop": SIDE, "halved": 0.5}
     config = run_of(folder_of_four(tmp_path), training=training)
     (tmp_path / "kept" / "half.new").mkdir(parents=True)  # of a making that was killed
-    make(config, None, tmp_path / "kept", silent)
+    told: list[tuple[int, int]] = []
+    make(config, None, tmp_path / "kept", lambda *progress: told.append(progress))
 
     kept = made(config, tmp_path / "kept")
 
+    assert told[-2:] == [(4, 4), (4, 4)]  # of the whole ones, and of their halves
     assert kept.half is not None
     expected = halved(kept.pictures, kept.maps, len(OPENPOSE_18.keypoints))
     assert np.array_equal(kept.half.pictures, expected[0])
