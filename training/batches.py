@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from engines.skeletons import Skeleton
 from training.config import STRIDE, Training
+from training.crops import cropped, patched, rectangle
 from training.halves import tiled
 from training.kept import Bytes, Kept, decoded
 from training.network import MEAN, SCALE
@@ -44,8 +46,9 @@ class Batches:
 
     Every picture comes at most once an epoch, in another order each time; those in which little is
     asked for, as their people are hidden from a teacher, come less often. What is done to a
-    picture keeps its maps valid: it is cropped by whole cells, mirrored, made brighter or of more
-    contrast in each channel, and a piece of it may be made grey.
+    picture keeps its maps valid: it is seen in one of several ways, cropped by whole cells,
+    mirrored, made brighter or of more contrast in each channel, and a piece of it may be that of
+    another picture or grey.
     """
 
     def __init__(
@@ -74,6 +77,12 @@ class Batches:
                 f"{kept.learned} pictures do not fill a batch of {chosen.batch}: keep more of them"
             )
 
+    def whole(self) -> Batches:
+        """The same with all of every batch, whichever part of it this process has."""
+        same = copy.copy(self)
+        same._part = Part()
+        return same
+
     def since(self, step: int) -> Iterator[Batch]:
         """The batches from a step on; the next is read while one is used."""
         with ThreadPoolExecutor(1) as reader:
@@ -94,12 +103,20 @@ class Batches:
         first = at * self._chosen.batch
         numbers = self._order[first : first + self._chosen.batch]
         rng = np.random.default_rng((self._seed, epoch, step))
-        kept, side = self._kept, self._chosen.crop
-        if kept.half is not None and rng.random() < self._chosen.halved:
-            kept, side = kept.half, side // 2
-        crops = [_crop(kept, number, side, rng) for number in numbers]
-        pictures, maps = map(np.stack, zip(*crops[self._part.rank :: self._part.of], strict=True))
-        return pictures, maps, rng
+        kept, side = self._view(rng)
+        crops = [cropped(kept, number, side, rng) for number in numbers]
+        pieces = [rectangle(side // STRIDE, rng, self._chosen.patch) for _ in numbers]
+        patches = zip(crops, [*crops[1:], crops[0]], pieces, strict=True)
+        share = list(patches)[self._part.rank :: self._part.of]
+        pictures, maps = zip(*(patched(*patch) for patch in share), strict=True)
+        return np.stack(pictures), np.stack(maps), rng
+
+    def _view(self, rng: np.random.Generator) -> tuple[Kept, int]:
+        """What a batch's pictures are cropped of, and the side of a crop."""
+        kept, side, chance = self._kept, self._chosen.crop, rng.random()
+        if kept.half is not None and chance < self._chosen.halved:
+            return kept.half, side // 2
+        return kept, side // 2 if chance >= 1 - self._chosen.close else side
 
     def _prepared(self, pictures: Bytes, kept: Bytes, rng: np.random.Generator) -> Batch:
         """Chance is drawn for the whole batch, so that parts of it are the same on any number of
@@ -137,14 +154,6 @@ class Batches:
 
     def _floats(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(self._device)
-
-
-def _crop(kept: Kept, number: int, side: int, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
-    cells = side // STRIDE
-    y, x = rng.integers(0, kept.maps.shape[1] - cells, 2, endpoint=True).tolist()
-    top, left = STRIDE * y, STRIDE * x
-    picture = kept.pictures[number, top : top + side, left : left + side]
-    return picture, kept.maps[number, y : y + cells, x : x + cells]
 
 
 def _worth(kept: Kept, keypoints: int, empty: float) -> npt.NDArray[np.float64]:

@@ -126,6 +126,11 @@ class Training(_Part):
             of them; 1 for all alike.
         halved: share of the batches whose pictures are seen at half their size, which takes a
             quarter of the time.
+        close: share of the batches of which a quarter of each picture is seen, so that people are
+            large and reach beyond it.
+        patch: probability that a piece of a picture is of another one, with its maps.
+        frozen: share of the steps, the last ones, in which normalisations keep their statistics
+            rather than take every batch's.
         precision: float32, bfloat16, float16, or what the device is fast in.
         save_every, validate_every, log_every: steps between checkpoints, validation losses, and
             lines of the log.
@@ -145,6 +150,9 @@ class Training(_Part):
     erase: _Share = 0.25
     empty: Annotated[float, Field(gt=0, le=1)] = 1.0
     halved: _Share = 0.0
+    close: _Share = 0.0
+    patch: _Share = 0.0
+    frozen: _Share = 0.0
     precision: Annotated[str, Field(pattern="^(auto|float32|bfloat16|float16)$")] = "auto"
     save_every: _Count = 500
     validate_every: _Count = 1000
@@ -219,9 +227,15 @@ def _check(config: Config, path: Path) -> None:
             f"{path}: training.crop {config.training.crop} is larger than kept.size "
             f"{config.kept.size}: choose a smaller crop or larger kept pictures"
         )
-    sides = {"training.crop": config.training.crop, "kept.size": config.kept.size}
+    chosen = config.training
+    if chosen.halved + chosen.close > 1:
+        raise ValueError(f"{path}: training.halved and training.close are more than all batches")
+    sides = {
+        "training.crop": chosen.crop if chosen.halved or chosen.close else 0,
+        "kept.size": config.kept.size if chosen.halved else 0,
+    }
     for name, side in sides.items():
-        if config.training.halved and side % (2 * STRIDE):
+        if side % (2 * STRIDE):
             raise ValueError(
                 f"{path}: half of {name} {side} has no whole cells: choose a multiple of "
                 f"{2 * STRIDE}"

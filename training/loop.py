@@ -12,23 +12,23 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engines.skeletons import SKELETONS, Skeleton
 from training.batches import Batch, Batches, Part, plain
 from training.checkpoint import State, begun, resume, save
-from training.config import Config
+from training.config import Config, Training
 from training.depthwise import quicken
 from training.devices import Place, fast_type
 from training.kept import Kept
 from training.log import Log
 from training.loss import MapLoss
 from training.network import Stages, student
+from training.normalisation import first_frozen, freeze, settle
 from training.schedule import learning_rate
 
 Told = Callable[[int, int], None]  # steps done, steps in all
 _VALIDATED = 1024  # held-out pictures, at most
-_SETTLED = 1024  # pictures that statistics are taken of, at most
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -70,22 +70,10 @@ class Learner:
             maps = stages(batch.images)
         return torch.stack(self.loss(maps, batch.maps, batch.counts))
 
-    def settle(self, kept: Kept) -> None:
-        """Gives the averaged weights' normalisations the statistics of what goes through them.
-
-        Those of the weights on the way, or their average, do not fit: the average of weights that
-        still change much answers more quietly than any of them.
-        """
-        numbers = list(range(0, kept.learned, max(1, kept.learned // _SETTLED)))
-        size = self.config.training.batch
+    def settle(self, network: nn.Module, batches: Batches) -> None:
+        """Gives a network's normalisations their statistics."""
         with self._fast():
-            update_bn(
-                (
-                    plain(kept.pictures[some], kept.maps[some], self.place.device)
-                    for some in (numbers[at : at + size] for at in range(0, len(numbers), size))
-                ),
-                self.state.averaged,
-            )
+            settle(network, batches, self.config.training.batch)
 
     def _fast(self) -> torch.autocast:
         device, wanted = self.place.device.type, self.arithmetic != torch.float32
@@ -94,7 +82,6 @@ class Learner:
     @torch.inference_mode()
     def validation(self, kept: Kept) -> float:
         """The averaged weights' loss on pictures that are held out, without chance."""
-        self.settle(kept)
         self.state.averaged.eval()
         size, total = self.config.training.batch, 0.0
         last = min(len(kept.pictures), kept.learned + _VALIDATED)
@@ -168,14 +155,25 @@ def train(
     began = time.monotonic()
     told(step, chosen.steps)
     made.stages.train()
+    frozen = first_frozen(chosen)
+    if step > frozen:
+        freeze(made.stages)
     for batch in _until(batches, step, chosen.steps):
+        if step == frozen:
+            made.settle(made.state.network, batches)
+            freeze(made.stages)
         losses = made.step(step, batch)
         step += 1
         late = _late(seconds, began, place)
         if place.first:
-            _note(made, log, kept, step, losses)
-            if step % chosen.save_every == 0 or late or step == chosen.steps:
-                made.settle(kept)
+            _note(log, chosen, step, losses)
+            saves = step % chosen.save_every == 0 or late or step == chosen.steps
+            validates = step % chosen.validate_every == 0 and len(kept.pictures) > kept.learned
+            if (saves or validates) and step <= frozen:
+                made.settle(made.state.averaged, batches)
+            if validates:
+                log.add(step=step, validation=round(made.validation(kept), 5))
+            if saves:
                 save(path, config, step, made.state)
                 log.plot()
         told(step, chosen.steps)
@@ -190,8 +188,7 @@ def _until(batches: Batches, step: int, steps: int) -> Iterator[Batch]:
             yield batch
 
 
-def _note(made: Learner, log: Log, kept: Kept, step: int, losses: Tensor) -> None:
-    chosen = made.config.training
+def _note(log: Log, chosen: Training, step: int, losses: Tensor) -> None:
     if step % chosen.log_every == 0:
         heatmaps, fields = (round(value, 5) for value in losses.tolist())
         log.add(
@@ -201,8 +198,6 @@ def _note(made: Learner, log: Log, kept: Kept, step: int, losses: Tensor) -> Non
             fields=fields,
             learning_rate=learning_rate(step - 1, chosen),
         )
-    if len(kept.pictures) > kept.learned and (step % chosen.validate_every == 0):
-        log.add(step=step, validation=round(made.validation(kept), 5))
 
 
 def _late(seconds: float | None, began: float, place: Place) -> bool:

@@ -60,11 +60,13 @@ def test_every_picture_comes_once_an_epoch(kept: Kept) -> None:
 
 
 def test_parts_of_several_processes_make_up_the_batch_of_one(kept: Kept) -> None:
-    chosen = Training(batch=4, crop=96)
+    chosen = Training(batch=4, crop=96, close=0.5, patch=0.5)
     (alone,) = some(Batches(kept, chosen, OPENPOSE_18, 1), 5, 1)
     for rank in range(2):
         (part,) = some(Batches(kept, chosen, OPENPOSE_18, 1, part=Part(rank, 2)), 5, 1)
         assert all(torch.equal(a, b[rank::2]) for a, b in zip(part, alone, strict=True))
+        (whole,) = some(Batches(kept, chosen, OPENPOSE_18, 1, part=Part(rank, 2)).whole(), 5, 1)
+        assert all(torch.equal(a, b) for a, b in zip(whole, alone, strict=True))
 
 
 def test_a_mirrored_picture_has_the_maps_of_its_mirrored_people(tmp_path: Path, kept: Kept) -> None:
@@ -139,6 +141,37 @@ def test_some_batches_are_seen_at_half_their_size_four_pictures_as_one(
     (half,) = some(batches(kept, halved=1), 0, 1)
     assert half.images.shape == (1, 3, SIDE, SIDE)
     assert half.maps.shape == half.counts.shape == (1, 57, SIDE // 8, SIDE // 8)
+
+
+def test_some_batches_are_of_a_quarter_of_every_picture(kept: Kept) -> None:
+    many = some(batches(kept, **PLAIN, close=0.5), 0, 40)
+
+    assert {len(batch.images) for batch in many} == {4, 1}
+    assert {batch.images.shape[2:] for batch in many} == {(SIDE, SIDE)}
+    (close,) = some(batches(kept, **PLAIN, close=1), 0, 1)
+    whole = plain(kept.pictures[:4], kept.maps[:4], CPU)
+    half, cells = SIDE // 2, SIDE // 16
+    quarters = itertools.product((0, half), (0, half))
+    found = 0
+    for (top, left), y, x in itertools.product(quarters, range(cells + 1), range(cells + 1)):
+        seen = close.images[0, :, top : top + half, left : left + half]
+        at = np.s_[:, :, 8 * y : 8 * y + half, 8 * x : 8 * x + half]
+        found += sum(torch.equal(seen, picture) for picture in whole.images[at])
+    assert found == 4, "a picture is made of a piece of each of four, as large as they are"
+
+
+def test_a_piece_of_a_picture_is_of_another_one_with_its_maps(kept: Kept) -> None:
+    (alone,), (mixed,) = (some(batches(kept, **PLAIN, patch=patch), 0, 1) for patch in (0, 1))
+
+    images, maps = ((a != b).any(dim=1) for a, b in zip(alone[:2], mixed[:2], strict=True))
+    for image, cells in zip(images, maps, strict=True):
+        rows, columns = image.any(1).nonzero(), image.any(0).nonzero()
+        assert 0 < len(rows) <= 3 * SIDE / 4
+        assert 0 < len(columns) <= 3 * SIDE / 4
+        inside = torch.zeros_like(cells)
+        inside[rows[0] // 8 : rows[-1] // 8 + 1, columns[0] // 8 : columns[-1] // 8 + 1] = True
+        assert not (cells & ~inside).any()
+    assert maps.any()
 
 
 def test_halves_that_are_not_there_are_named(kept: Kept) -> None:

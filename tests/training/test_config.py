@@ -41,6 +41,11 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         (f"{DATA}[training]\ncrop = 100", "training.crop: .*multiple of 8"),
         (f"{DATA}[teacher]\n[training]\ncrop = 512", "choose a smaller crop"),
         (f"{DATA}[teacher]\n[training]\ncrop = 200\nhalved = 0.5", "half of training.crop 200"),
+        (f"{DATA}[teacher]\n[training]\ncrop = 200\nclose = 0.5", "half of training.crop 200"),
+        (
+            f"{DATA}[teacher]\n[training]\nhalved = 0.6\nclose = 0.5",
+            "halved and training.close are more than all batches",
+        ),
         (
             f"{DATA}[teacher]\n[kept]\nsize = 200\n[training]\ncrop = 192\nhalved = 0.5",
             "half of kept.size 200",

@@ -23,6 +23,7 @@ from training.log import Log
 from training.loop import learner, train
 
 HERE = Place(torch.device("cpu"))
+UNCHANGED = {"flip": 0, "brightness": 0, "contrast": 0, "erase": 0}  # pictures
 
 
 class KilledError(Exception):
@@ -47,11 +48,8 @@ def test_it_learns_four_pictures_by_heart(tmp_path: Path) -> None:
             "learning_rate": 4e-3,
             "warm_up": 20,
             "average": 0.95,
-            "flip": 0,
-            "brightness": 0,
-            "contrast": 0,
-            "erase": 0,
             "precision": "float32",
+            **UNCHANGED,
         },
     )
     learn(config, tmp_path)
@@ -63,7 +61,7 @@ def test_it_learns_four_pictures_by_heart(tmp_path: Path) -> None:
 def test_averaged_weights_have_the_statistics_of_their_own_answers(tmp_path: Path) -> None:
     """Of weights that change much till the end the average is unlike any of them."""
     training = {"steps": 60, "batch": 4, "crop": SIDE, "warm_up": 58, "precision": "float32"}
-    config = run_of(folder_of_four(tmp_path), training=training)
+    config = run_of(folder_of_four(tmp_path), training=training | UNCHANGED)
     learn(config, tmp_path)
     kept = made(config, tmp_path / "kept")
     images = plain(kept.pictures[:], kept.maps[:], HERE.device).images
@@ -90,10 +88,31 @@ def test_what_has_learned_looks_at_pictures_as_the_settings_say(tmp_path: Path) 
     assert not torch.equal(made.heatmaps, once(image).heatmaps)
 
 
-def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
+def test_frozen_normalisations_keep_their_statistics_to_the_end(tmp_path: Path) -> None:
+    training = {"steps": 4, "batch": 4, "crop": SIDE, "save_every": 1, "precision": "float32"}
+    config = run_of(folder_of_four(tmp_path), training=training | {"frozen": 0.5})
+    make(config, None, tmp_path / "kept", silent)
+    kept, seen = made(config, tmp_path / "kept"), []
+
+    def told(done: int, _: int) -> None:
+        if done:
+            learned = averaged_network(tmp_path / "checkpoint.pt").state_dict()
+            seen.append({key: learned[key].clone() for key in learned if "running" in key})
+
+    train(config, kept, tmp_path, HERE, told)
+
+    assert len(seen) == 4
+    assert all(torch.equal(seen[2][key], value) for key, value in seen[3].items())
+    assert not all(torch.equal(seen[0][key], value) for key, value in seen[1].items())
+
+
+@pytest.mark.parametrize("frozen", [0.0, 0.5, 0.7])
+def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
+    tmp_path: Path, frozen: float
+) -> None:
     annotations = folder_of_four(tmp_path)
     training = {"steps": 6, "batch": 2, "crop": 96, "save_every": 2, "log_every": 1, "warm_up": 2}
-    config = run_of(annotations, training=training)
+    config = run_of(annotations, training=training | {"frozen": frozen})
     whole = learn(config, tmp_path / "whole")
 
     def killing(done: int, total: int) -> None:
