@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
+from engines.networks.lightweight_openpose import EFFICIENTNET, MOBILENET
 from engines.skeletons import SKELETONS
 
 STRIDE = 8
@@ -67,6 +68,8 @@ class Student(_Part):
     """What is chosen of `engines.networks.lightweight_openpose`.
 
     Attributes:
+        backbone: what sees the picture; EfficientNet-Lite0 begins with published weights, see
+            `training.pretrained`.
         weights: a checkpoint of such a network, whose averaged weights are begun with; by default
             they are made up.
     """
@@ -74,6 +77,7 @@ class Student(_Part):
     width: _Above = 0.5
     blocks: _Count = 3
     refinement_stages: Annotated[int, Field(ge=1, le=3)] = 1
+    backbone: Annotated[str, Field(pattern=f"^({MOBILENET}|{EFFICIENTNET})$")] = MOBILENET
     weights: _Path | None = None
 
 
@@ -118,6 +122,7 @@ class Training(_Part):
         batch: pictures a step, on all devices together.
         crop: side of what is cropped of a kept picture, by whole cells.
         learning_rate: the highest; warm_up: steps until it.
+        published: of the learning rate, the share of a backbone that begins with published weights.
         average: decay a step of the averaged weights, which are what is evaluated and exported.
         clip: largest norm of the gradient.
         brightness, contrast: of each channel, at most, to either side.
@@ -142,6 +147,7 @@ class Training(_Part):
     learning_rate: _Above = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warm_up: Annotated[int, Field(ge=0)] = 500
+    published: _Above = 0.1
     average: Annotated[float, Field(ge=0, lt=1)] = 0.999
     clip: _Above = 1.0
     flip: _Share = 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from engines.networks.efficientnet_lite import EfficientNetLite
+from engines.networks.lightweight_openpose import LightweightOpenPose
 from engines.skeletons import SKELETONS, Skeleton
 from training.batches import Batch, Batches, Part, plain
 from training.checkpoint import State, begun, resume, save
@@ -25,6 +28,7 @@ from training.log import Log
 from training.loss import MapLoss
 from training.network import Stages, student
 from training.normalisation import first_frozen, freeze, settle
+from training.pretrained import begin, fix, published
 from training.schedule import learning_rate
 
 Told = Callable[[int, int], None]  # steps done, steps in all
@@ -54,7 +58,7 @@ class Learner:
         """Learns from a batch; the losses of the heatmaps and of the fields."""
         chosen, state = self.config.training, self.state
         for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(number, chosen)
+            group["lr"] = group["share"] * learning_rate(number, chosen)
         losses = self.losses(self.stages, batch)
         state.optimizer.zero_grad()
         state.scaler.scale(losses.sum()).backward()  # type: ignore[no-untyped-call]
@@ -99,13 +103,17 @@ def learner(config: Config, skeleton: Skeleton, place: Place) -> Learner:
     made = student(config.student, skeleton)
     if config.student.weights is not None:
         made = begun(made, config.student.weights)
+    elif isinstance(made.model, EfficientNetLite):
+        begin(made.model)
+    if isinstance(made.model, EfficientNetLite):
+        fix(made.model)
     network = Stages(made).to(place.device)
     if place.device.type == "cpu":
         quicken(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     chosen = config.training
     arithmetic = _TYPES.get(chosen.precision) or fast_type(place.device)
-    optimizer = torch.optim.AdamW(_groups(network, chosen.weight_decay), fused=True)
+    optimizer = torch.optim.AdamW(_groups(made, chosen), fused=True)
     average = get_ema_multi_avg_fn(chosen.average)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(network, multi_avg_fn=average)
     scaler = GradScaler(place.device.type, enabled=arithmetic == torch.float16)
@@ -115,12 +123,18 @@ def learner(config: Config, skeleton: Skeleton, place: Place) -> Learner:
     return Learner(config, place, state, stages, loss, arithmetic)
 
 
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weights of convolutions, which decay, and all biases and normalisations, which do not."""
-    parameters = list(network.parameters())
+def _groups(network: LightweightOpenPose, chosen: Training) -> list[dict[str, Any]]:
+    """Weights of convolutions, which decay, and all biases and normalisations, which do not; of
+    what is published, and of all else.
+    """
+    known = set(published(network.model)) if isinstance(network.model, EfficientNetLite) else set()
+    groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
+    for parameter in filter(lambda one: one.requires_grad, network.parameters()):
+        share = chosen.published if parameter in known else 1.0
+        groups[share, chosen.weight_decay if parameter.ndim > 1 else 0.0].append(parameter)
     return [
-        {"params": [one for one in parameters if one.ndim > 1], "weight_decay": decay},
-        {"params": [one for one in parameters if one.ndim == 1], "weight_decay": 0.0},
+        {"params": parameters, "share": share, "weight_decay": decay}
+        for (share, decay), parameters in groups.items()
     ]
 
 

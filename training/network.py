@@ -42,6 +42,7 @@ def student(chosen: Student, skeleton: Skeleton) -> LightweightOpenPose:
         2 * len(skeleton.limbs),
         width=chosen.width,
         blocks=chosen.blocks,
+        backbone=chosen.backbone,
     )
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

@@ -7,6 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from engines.networks.efficientnet_lite import EfficientNetLite
+
+MOBILENET, EFFICIENTNET = "mobilenet", "efficientnet-lite0"
+_SEEN = 128  # channels that EfficientNet's features have
 _FEATURES = 128  # channels between the backbone and the heads
 _HIDDEN = 512  # channels of the backbone's end, and of the initial stage's heads
 _MULTIPLE = 8  # channels of a narrower network are multiples of it, for its vector registers
@@ -32,6 +36,8 @@ class LightweightOpenPose(nn.Module):
         width: multiplies every inner number of channels; above 0, at most 1. The published
             checkpoint has 1.
         blocks: of a refinement stage, 1 or more; the published checkpoint has 5.
+        backbone: what sees the picture. The published one is a `MOBILENET`; with an `EFFICIENTNET`
+            `width` is that of all else.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class LightweightOpenPose(nn.Module):
         *,
         width: float = 1.0,
         blocks: int = 5,
+        backbone: str = MOBILENET,
     ) -> None:
         super().__init__()
         if not 1 <= refinement_stages <= 3:
@@ -49,8 +56,9 @@ class LightweightOpenPose(nn.Module):
         if not 0 < width <= 1 or blocks < 1:
             raise ValueError("choose a width above 0 and at most 1, and 1 block or more")
         features, hidden = _narrowed(_FEATURES, width), _narrowed(_HIDDEN, width)
-        self.model = _mobilenet(width)
-        self.cpm = _Cpm(hidden, features)
+        published = backbone == MOBILENET
+        self.model = _mobilenet(width) if published else EfficientNetLite(_SEEN)
+        self.cpm = _Cpm(hidden if published else _SEEN, features)
         plain = (_relu(nn.Conv2d(features, features, 3, padding=1)) for _ in range(3))
         self.initial_stage = _Stage(nn.Sequential(*plain), features, hidden, heatmaps, pafs)
         self.refinement_stages = nn.ModuleList(
