@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -33,12 +33,15 @@ class Network:
         graph: file name of the OpenVINO IR or ONNX graph.
         outputs: our name of each output -> the graph's.
         pixels: the form in which the network takes pixels; None for one that takes none.
+        exact: file name of the network as float32 ONNX, where `graph` is quantised; it has the
+            same outputs.
     """
 
     name: str
     graph: str
     outputs: Mapping[str, str]
     pixels: PixelForm | None
+    exact: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Entry:
     """A model of the catalogue.
 
     A model is published (`files`), made of a checkpoint that the user brings (`checkpoint`), or
-    a graph of the user's own (neither).
+    a graph of the user's own (neither). Published files may come with the package (`shipped`).
     """
 
     name: str
@@ -89,6 +92,19 @@ class Entry:
     licence: str
     source: str
     accuracy: str
+    shipped: bool = False
+
+    @property
+    def exact(self) -> Entry:
+        """The entry with its float32 graphs, which other engines can be built of; itself if there
+        are none beside `graph`."""
+        if not any(network.exact for network in self.networks.values()):
+            return self
+        networks = {
+            role: replace(network, graph=network.exact or network.graph, exact=None)
+            for role, network in self.networks.items()
+        }
+        return replace(self, networks=networks, precision="fp32")
 
 
 class UnknownModelError(LookupError):
@@ -125,6 +141,7 @@ def _entry(name: str, table: dict[str, Any]) -> Entry:
         licence=table["licence"],
         source=table["source"],
         accuracy=table["accuracy"],
+        shipped=table.get("shipped", False),
     )
 
 
@@ -134,6 +151,7 @@ def _network(model: str, role: str, table: dict[str, Any]) -> Network:
         graph=table["graph"],
         outputs=table["outputs"],
         pixels=PIXELS[table["pixels"]],
+        exact=table.get("exact"),
     )
 
 

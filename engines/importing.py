@@ -42,7 +42,7 @@ def bring(entry: Entry, file: Path, store: Store, say: Say = _log.info) -> list[
     for published in entry.files:
         if is_published(file, published):
             (store.imported(entry) / published.name).unlink(missing_ok=True)  # it would go before
-            return [keep(file, store.folder(entry) / published.name)]
+            return [keep(file, store.published(entry) / published.name)]
     if file.suffix == ".onnx":
         return [_graph(entry, file, store)]
     if entry.checkpoint is None:

@@ -2,8 +2,9 @@
 
 A file lives at `<cache>/<model>/<file>`. It is fetched from `<mirror>/<model>/<file>`, the
 mirror being a folder or an address, else from its own address; written under another name
-and moved into place only when its sha256 is right. What a user brought lies in
-`<cache>/<model>/imported` and goes before what is published.
+and moved into place only when its sha256 is right. Files that ship lie in the package and are
+verified there: they need no cache. What a user brought lies in `<cache>/<model>/imported` and goes
+before what is published.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from engines.catalog import Entry, Network, WeightFile
 Progress = Callable[[str, int, int], None]  # file name, bytes done, bytes in all
 _CHUNK = 1 << 16
 _TIMEOUT_S = 30.0
+_SHIPPED = Path(__file__).with_name("shipped")
 
 
 class WeightsError(Exception):
@@ -42,6 +44,10 @@ class Store:
     def folder(self, entry: Entry) -> Path:
         return self.cache / entry.name
 
+    def published(self, entry: Entry) -> Path:
+        """The folder of the published files."""
+        return _SHIPPED / entry.name if entry.shipped else self.folder(entry)
+
     def imported(self, entry: Entry) -> Path:
         """The folder of what the user brought."""
         return self.folder(entry) / "imported"
@@ -53,7 +59,7 @@ class Store:
     def graph(self, entry: Entry, network: Network) -> Path:
         """Where the graph of a network is, or would be."""
         brought = self.imported(entry) / network.graph
-        return brought if brought.is_file() else self.folder(entry) / network.graph
+        return brought if brought.is_file() else self.published(entry) / network.graph
 
     def checkpoint(self, entry: Entry) -> Path:
         """Where the user's copy of the authors' checkpoint is, or would be.
@@ -71,13 +77,12 @@ class Store:
         return bool(entry.files) and known
 
     def missing(self, entry: Entry) -> list[WeightFile]:
-        """Published files that are needed and not in the cache, or not as published."""
+        """Published files that are needed and not here, or not as published."""
         folder = self.imported(entry)
         if all((folder / network.graph).is_file() for network in entry.networks.values()):
             return []
-        return [
-            file for file in entry.files if not is_published(self.folder(entry) / file.name, file)
-        ]
+        published = self.published(entry)
+        return [file for file in entry.files if not is_published(published / file.name, file)]
 
     def ready(self, entry: Entry) -> bool:
         """Whether the engines' graphs are here."""
@@ -93,12 +98,13 @@ def ensure(entry: Entry, store: Store, progress: Progress | None = None) -> Path
     Raises:
         WeightsError: what is missing, why, and how to bring it, in one line.
     """
-    folder = store.folder(entry)
     for file in store.missing(entry):
+        if entry.shipped:
+            raise WeightsError(f"{entry.name} lacks {file.name}: {how_to_bring(entry)}")
         _fetch(entry, file, store, progress)
     if not store.ready(entry):
         raise WeightsError(f"{entry.name} cannot be fetched: {how_to_bring(entry)}")
-    return folder
+    return store.published(entry)
 
 
 def keep(file: Path, target: Path) -> Path:
@@ -112,6 +118,8 @@ def keep(file: Path, target: Path) -> Path:
 
 def how_to_bring(entry: Entry) -> str:
     """What a user does for a model whose weights have no address."""
+    if entry.shipped:
+        return "it comes with Posewire: install that again"
     command = f"`posewire import {entry.name} FILE`"
     if entry.checkpoint is not None:
         return f"get {entry.checkpoint.file} from {entry.source} and run {command}"

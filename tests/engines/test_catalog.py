@@ -47,6 +47,8 @@ def test_published_files_have_an_address_a_checksum_and_a_size(name: str) -> Non
     assert len({file.name for file in files}) == len(files)
     for file in files:
         assert "/" not in file.name
+        if find(name).shipped:
+            assert file.address is None
         if file.address is not None:
             assert file.address.startswith("https://")
             assert file.address.endswith(f"/{file.name}")
@@ -61,10 +63,30 @@ def test_graphs_are_published_or_made_of_a_named_checkpoint_or_yours(name: str) 
     for network in entry.networks.values():
         assert network.outputs
         if published:
-            assert network.graph in published
+            assert {network.graph, network.exact or network.graph} <= published
             assert entry.checkpoint is None
         elif entry.checkpoint is None:
             assert entry.licence == "yours"
+
+
+def test_what_ships_is_published_and_of_ten_megabytes_at_most() -> None:
+    shipped = [file for name in NAMES if find(name).shipped for file in find(name).files]
+    assert shipped
+    assert sum(file.size for file in shipped) <= 10_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_exact_entry_has_float32_graphs_of_the_same_networks(name: str) -> None:
+    entry = find(name)
+    assert entry.exact == entry.exact.exact
+    if not any(network.exact for network in entry.networks.values()):
+        assert entry.exact is entry
+        return
+    assert entry.exact.precision == "fp32"
+    for role, network in entry.networks.items():
+        exact = entry.exact.networks[role]
+        assert exact.graph == network.exact
+        assert (exact.name, exact.outputs) == (network.name, network.outputs)
 
 
 def test_no_two_networks_have_the_same_name() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engines import weights
 from engines.catalog import Entry, WeightFile, find
 from engines.weights import Store, WeightsError, ensure
 from tests.engines.website import Damage, Site, serving
@@ -59,6 +60,19 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 WHOLE = {"graph.xml": GRAPH, "graph.bin": CONSTANTS}
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
+    """The same model where its files came with the package."""
+    folder = tmp_path / "shipped" / "small"
+    folder.mkdir(parents=True)
+    for name, data in WHOLE.items():
+        (folder / name).write_bytes(data)
+    monkeypatch.setattr(weights, "_SHIPPED", tmp_path / "shipped")
+    entry = entry_at("")
+    files = tuple(replace(file, address=None) for file in entry.files)
+    return replace(entry, files=files, shipped=True)
 
 
 def folder_mirror(root: Path, files: dict[str, bytes]) -> str:
@@ -239,3 +253,30 @@ def test_pulls_at_once_all_succeed(tmp_path: Path, site: Site) -> None:
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(pull, range(4))) == [WHOLE] * 4
     assert contents(tmp_path / "small") == WHOLE
+
+
+def test_what_ships_needs_no_cache(shipped: Entry, tmp_path: Path) -> None:
+    impossible = tmp_path / "file"
+    impossible.touch()
+    store = Store(impossible / "cache")
+    assert store.ready(shipped)
+    folder = ensure(shipped, store)
+    assert contents(folder) == WHOLE
+    assert store.graph(shipped, shipped.networks["network"]) == folder / "graph.xml"
+
+
+def test_what_ships_is_verified_and_not_fetched(shipped: Entry, tmp_path: Path) -> None:
+    store = Store(tmp_path / "cache", folder_mirror(tmp_path / "mirror", WHOLE))
+    (ensure(shipped, store) / "graph.bin").write_bytes(b"?" + CONSTANTS[1:])
+    assert not store.ready(shipped)
+    with pytest.raises(WeightsError, match=r"small lacks graph\.bin.*install that again"):
+        ensure(shipped, store)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_a_user_brought_goes_before_what_ships(shipped: Entry, tmp_path: Path) -> None:
+    store, network = Store(tmp_path / "cache"), shipped.networks["network"]
+    brought = store.imported(shipped) / network.graph
+    brought.parent.mkdir(parents=True)
+    brought.write_bytes(GRAPH)
+    assert store.graph(shipped, network) == brought
