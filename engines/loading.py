@@ -51,6 +51,7 @@ def load(
     entry = _with(find(name), options)
     weights.ensure(entry, store, progress)
     choice = choose_engine(entry, store, wanted)
+    entry = choice.entry
     order = Order(entry, store, options, wanted, choice.precision, say)
     try:
         return _opened(order, choice)
@@ -90,7 +91,7 @@ def build(
     choice = choose_engine(entry, store, wanted, elsewhere=True)
     if wanted.precision not in {None, choice.precision}:
         raise EngineError(f"{name} is published in {choice.precision} and has no other precision")
-    order, built = Order(entry, store, options, wanted, choice.precision, say), []
+    order, built = Order(choice.entry, store, options, wanted, choice.precision, say), []
     for maker in makers(order, choice):
         if maker.runs_here:
             for engine in open_proven(maker, order).values():

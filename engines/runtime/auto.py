@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engines.catalog import Entry
 from engines.precision import Precision
@@ -42,11 +42,13 @@ class Choice:
     """What runs a model.
 
     Attributes:
+        entry: of the catalogue, with the graphs that this back-end is given.
         backend, precision: of all its networks.
         gpus: that run them; none for the processor.
         why: in words, for who operates it.
     """
 
+    entry: Entry
     backend: Backend
     precision: Precision
     gpus: tuple[Gpu, ...]
@@ -76,13 +78,23 @@ def choose(model: Candidate, available: Available, options: EngineOptions) -> Ch
     """
     reasons: dict[str, str] = {}
     for backend in (options.backend,) if options.backend else BACKENDS:
-        why_not = next(_hindrances(backend, model, available, options), None)
+        entry = _given(backend, model.entry, options)
+        given = replace(model, entry=entry)
+        why_not = next(_hindrances(backend, given, available, options), None)
         if why_not is None:
-            precision = _precision(backend, model.entry, options)
+            precision = _precision(backend, entry, options)
             gpus = () if backend == "openvino" else available.gpus
-            return Choice(backend, precision, gpus, _why(model.entry, precision, options, reasons))
+            why = _why(entry, precision, options, reasons)
+            return Choice(entry, backend, precision, gpus, why)
         reasons[backend] = why_not
     raise EngineError(f"no engine runs {model.entry.name} as asked for: {_listed(reasons)}")
+
+
+def _given(backend: Backend, entry: Entry, options: EngineOptions) -> Entry:
+    """With float32 graphs, where there are any, for GPUs and for another precision than that which
+    a processor runs as it is published."""
+    as_published = backend == "openvino" and options.precision in {None, entry.precision}
+    return entry if as_published else entry.exact
 
 
 def _why(

@@ -19,7 +19,7 @@ from engines import comparison, loading, sidecar
 from engines.build import find_or_build, open_proven
 from engines.building.maker import Order
 from engines.building.openvino import OpenVinoMaker
-from engines.catalog import Network, find
+from engines.catalog import Entry, Network, find
 from engines.comparison import Tolerance, UnprovenError
 from engines.loading import build, load
 from engines.machine import Machine
@@ -177,8 +177,10 @@ def test_an_engine_that_differs_too_much_is_refused_and_its_files_removed(
 def test_where_no_precision_is_wanted_a_model_that_does_not_bear_half_runs_in_float32(
     empty: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    half = Choice("openvino", "bf16", (), "the fastest there is")
-    monkeypatch.setattr(loading, "choose_engine", lambda *_: half)
+    def half(entry: Entry, *_: object) -> Choice:
+        return Choice(entry, "openvino", "bf16", (), "the fastest there is")
+
+    monkeypatch.setattr(loading, "choose_engine", half)
     monkeypatch.setitem(comparison.TOLERANCES, "bf16", Tolerance(1e-9, 1e-9))
     model = load(NAME, empty.store, SMALL, say=empty.said.append)
     assert [engine.precision for engine in model.engines.values()] == ["fp32"]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from engines.catalog import find
+from engines.precision import Precision
 from engines.runtime.auto import Available, Candidate, EngineError, choose
 from engines.runtime.gpus import Gpu
 from engines.runtime.options import EngineOptions
@@ -14,6 +15,7 @@ HRNET, INT8, TINY = (
 )
 ADA = Gpu(0, "NVIDIA L4", "GPU-1", (8, 9), "580.1", 24 << 30)
 TURING = Gpu(1, "NVIDIA T4", "GPU-2", (7, 5), "580.1", 16 << 30)
+SMALL = find("posewire-small")  # int8, with its float32 graph beside it
 LAPTOP = Available(no_gpus="no NVIDIA driver", bfloat16=True)
 SERVER = Available((ADA,))
 
@@ -37,6 +39,8 @@ def chosen(model: Candidate, available: Available, **options: Any) -> tuple[str,
         (Candidate(TINY, checkpoint=False), SERVER, ("tensorrt", "fp16", 1)),
         (Candidate(INT8, checkpoint=False), SERVER, ("openvino", "int8", 0)),
         (Candidate(INT8, checkpoint=False), LAPTOP, ("openvino", "int8", 0)),
+        (Candidate(SMALL, checkpoint=False), SERVER, ("tensorrt", "fp16", 1)),
+        (Candidate(SMALL, checkpoint=False), LAPTOP, ("openvino", "int8", 0)),
     ],
 )
 def test_tensorrt_comes_before_torch_on_cuda_before_openvino(
@@ -94,3 +98,24 @@ def test_what_only_builds_needs_no_gpu_if_its_tensorrt_does_not() -> None:
 def test_a_graph_for_openvino_alone_is_not_given_to_tensorrt() -> None:
     with pytest.raises(EngineError, match="published for OpenVINO alone"):
         choose(Candidate(INT8, checkpoint=False), SERVER, EngineOptions(backend="tensorrt"))
+
+
+@pytest.mark.parametrize(
+    ("available", "precision", "graph", "published"),
+    [
+        (LAPTOP, None, "posewire-small.xml", "int8"),
+        (LAPTOP, "int8", "posewire-small.xml", "int8"),
+        (LAPTOP, "fp32", "posewire-small.onnx", "fp32"),
+        (LAPTOP, "bf16", "posewire-small.onnx", "fp32"),
+        (SERVER, None, "posewire-small.onnx", "fp32"),
+        (SERVER, "int8", "posewire-small.onnx", "fp32"),
+    ],
+)
+def test_an_int8_graph_is_run_as_it_is_or_its_float32_one_is_built_from(
+    available: Available, precision: Precision | None, graph: str, published: str
+) -> None:
+    model, wanted = Candidate(SMALL, checkpoint=False), EngineOptions(precision=precision)
+    choice = choose(model, available, wanted)
+    assert choice.entry.networks["network"].graph == graph
+    assert choice.entry.precision == published
+    assert choice.precision == (precision or ("int8" if available is LAPTOP else "fp16"))
