@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from engines.building.maker import Order
 from engines.catalog import Network
 from engines.machine import ANY, Machine
 from engines.plan import CURRENT, PORTABLE, build_plan
+from engines.precision.compact import read
 from engines.precision.half import to_half
 from engines.profile import Profile, input_shape, profile_of
 from engines.raw_pixels import on_pixels
@@ -129,7 +129,7 @@ class TensorRtMaker:
         return engine
 
     def _read(self, network: Network, *, weights: bool = True) -> onnx.ModelProto:
-        model = onnx.load(os.fspath(self.graph(network)), load_external_data=weights)
+        model = read(self.graph(network), weights=weights)
         return model if network.pixels is None else on_pixels(model, network.pixels)
 
     def _timing_cache(self) -> Path:

@@ -17,7 +17,8 @@ import openvino as ov
 from onnx import TensorProto, numpy_helper
 
 from engines.catalog import Network
-from engines.precision.islands import QUANTISERS, unquantised_nodes
+from engines.precision.compact import read
+from engines.precision.islands import QUANTISERS, last_weighted_nodes, unquantised_nodes
 from engines.raw_pixels import on_pixels
 from engines.runtime.engine import Batch
 
@@ -27,7 +28,14 @@ _OPSET = 18  # of graphs that come in one without scales for each channel
 _OPSET_OF_CHANNELS = 13
 
 
-def quantise_ir(graph: Path, network: Network, batches: Sequence[Batch], target: Path) -> None:
+def quantise_ir(
+    graph: Path,
+    network: Network,
+    batches: Sequence[Batch],
+    target: Path,
+    *,
+    careful: bool = False,
+) -> None:
     """Writes a graph as OpenVINO IR whose convolutions and matrix products are int8.
 
     Activations that may be negative get a zero point of their own. The IR takes raw pixels, or
@@ -38,20 +46,23 @@ def quantise_ir(graph: Path, network: Network, batches: Sequence[Batch], target:
         network: of the graph.
         batches: what the network is given, as engines are; of up to `MOST_INPUTS` inputs.
         target: the `.xml`; its `.bin` is written beside it.
+        careful: fit ranges to histograms, which takes longer than to extremes, and leave the
+            convolutions that make the outputs in float. For a narrow network, that is made once
+            and used everywhere.
 
     Raises:
         ModuleNotFoundError: there is no NNCF.
         ValueError: the graph is not ONNX, or there are no inputs.
     """
     model = _read(graph, network)
-    inputs, skipped = _inputs(batches), _skipped(model)
+    inputs, skipped = _inputs(batches), _skipped(model, ends=careful)
     with _nncf() as nncf:
         quantised = nncf.quantize(
             ov.Core().read_model(model.SerializeToString()),
             nncf.Dataset(inputs),
             subset_size=len(inputs),
             preset=nncf.QuantizationPreset.MIXED,
-            **_options(nncf, skipped),
+            **_options(nncf, skipped, histograms=careful),
         )
     try:
         ov.save_model(quantised, target, compress_to_fp16=False)
@@ -89,7 +100,7 @@ def quantise_onnx(model: onnx.ModelProto, batches: Sequence[Batch]) -> onnx.Mode
 def _read(graph: Path, network: Network) -> onnx.ModelProto:
     if graph.suffix != ".onnx":
         raise ValueError(f"{graph} is not ONNX: bring the model as ONNX, or leave it as it is")
-    model = onnx.load(graph)
+    model = read(graph)
     return model if network.pixels is None else on_pixels(model, network.pixels)
 
 
@@ -103,21 +114,30 @@ def _inputs(batches: Sequence[Batch]) -> list[Batch]:
     return [inputs[at] for at in np.linspace(0, len(inputs) - 1, MOST_INPUTS).round().astype(int)]
 
 
-def _skipped(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes that stay as they are, in ONNX and, where a convolution's bias is apart,
-    in OpenVINO; every node gets a name.
+def _skipped(model: onnx.ModelProto, *, ends: bool = False) -> list[str]:
+    """Names of the nodes that stay as they are, in ONNX and in OpenVINO, where a convolution whose
+    bias is apart has one of its own, and what makes an output has the output's; every node gets a
+    name. With `ends` the last weighted nodes are among them.
     """
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{index}"
-    names = [node.name for node in unquantised_nodes(model) if node.op_type != "Constant"]
-    return [*names, *(f"{name}/WithoutBiases" for name in names)]
+    nodes = [*unquantised_nodes(model), *(last_weighted_nodes(model) if ends else ())]
+    nodes = [node for node in nodes if node.op_type != "Constant"]
+    outputs = {output.name for output in model.graph.output}
+    names = [node.name for node in nodes]
+    made = [name for node in nodes for name in node.output if name in outputs]
+    return [*names, *(f"{name}/WithoutBiases" for name in names), *made]
 
 
-def _options(nncf: Any, skipped: list[str]) -> dict[str, Any]:
+def _options(nncf: Any, skipped: list[str], *, histograms: bool = False) -> dict[str, Any]:
     """Those of either kind. Correcting biases takes time, and changed none of our networks."""
+    advanced = nncf.AdvancedQuantizationParameters(disable_bias_correction=True)
+    if histograms:
+        ranges = nncf.quantization.range_estimator.RangeEstimatorParametersSet
+        advanced.activations_range_estimator_params = ranges.HISTOGRAM
     return {
         "ignored_scope": nncf.IgnoredScope(names=skipped, validate=False),
-        "advanced_parameters": nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
+        "advanced_parameters": advanced,
     }
 
 

@@ -106,6 +106,25 @@ def unquantised_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     ]
 
 
+def last_weighted_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The convolutions and matrix products after which there is no other on the way to an
+    output."""
+    nodes = model.graph.node
+    makers = {made: node for node in nodes for made in node.output}
+    found, seen = [], set[str]()
+    waiting = [output.name for output in model.graph.output]
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is None or node.output[0] in seen:
+            continue
+        seen.add(node.output[0])
+        if node.op_type in WEIGHTED:
+            found.append(node)
+        else:
+            waiting += node.input
+    return found
+
+
 def _is_depthwise(node: onnx.NodeProto, kernels: Mapping[str, Sequence[int]]) -> bool:
     """Whether a convolution's every output is of one channel of a map of many."""
     groups = max((one.i for one in node.attribute if one.name == "group"), default=1)

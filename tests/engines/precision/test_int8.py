@@ -125,6 +125,27 @@ def test_ir_of_raw_pixels_is_near_float32(
     assert "FakeQuantize" in kinds
 
 
+def test_careful_quantisation_leaves_what_makes_the_outputs_in_float(tmp_path: Path) -> None:
+    model = convolutions()
+    onnx.save(model, tmp_path / "small.onnx")
+    quantised = {}
+    for careful in (False, True):
+        made = tmp_path / f"{careful}.xml"
+        quantise_ir(tmp_path / "small.onnx", NETWORK, BATCHES, made, careful=careful)
+        engine = OpenVinoEngine(made, NETWORK, threads=1, precision="int8")
+        ours = engine.infer(pictures(2, 16, 12))["heatmaps"]
+        assert 0 < relative_error(ours, run(model, pictures(2, 16, 12))) < 0.1
+        convolved = [
+            op
+            for op in openvino.Core().read_model(made).get_ordered_ops()
+            if op.get_type_name() == "Convolution"
+        ]
+        quantised[careful] = [
+            op.input_value(0).get_node().get_type_name() == "FakeQuantize" for op in convolved
+        ]
+    assert quantised == {False: [True] * 3, True: [True, True, False]}
+
+
 def test_quantisation_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     onnx.save(convolutions(), tmp_path / "small.onnx")
     quantise_ir(tmp_path / "small.onnx", NETWORK, BATCHES, tmp_path / "made.xml")
