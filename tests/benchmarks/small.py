@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.small [ROUNDS]`: `posewire-small` beside `lightweight-openpose-int8`.
 
-Both networks alone on the engine that serves them, on the same pictures of the sizes that their
-heights make of a camera's. They take turns, in an order that turns round each time, so that a
+Both networks alone on the engine that serves them, on what is made of the same picture at the
+height of either. They take turns, in an order that turns round each time, so that a
 machine's drift touches both. POSEWIRE_* say with how many threads, and where weights are.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from engines.catalog import find
 from engines.model import Model
+from engines.pictures import inputs_of
 from engines.runtime.engine import Batch
 from service.default import FETCHED, SHIPPED
 from service.loading import load_model
@@ -39,9 +40,10 @@ def main(rounds: int) -> None:
 
 
 def _input_of(model: Model) -> Batch:
-    """Noise of the size that the model makes of a camera's picture."""
-    _, usual, _ = model.system.sizes.sizes
-    return np.random.default_rng(0).integers(0, 256, (1, *usual, 3), np.uint8)
+    """What the model asks its network of a camera's picture, of noise."""
+    picture = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
+    (asked,) = inputs_of(model, [picture])[model.entry.name]
+    return asked
 
 
 def _medians(models: list[Model], shown: Batch, rounds: int) -> list[float]:
