@@ -16,6 +16,7 @@ import tensorrt_rtx
 from engines.catalog import Entry, Network, find
 from engines.options import Options
 from engines.plan import PORTABLE, Interface, build_plan, draft
+from engines.precision.compact import read
 from engines.precision.half import to_half
 from engines.profile import Profile, input_shape, profile_of
 from engines.raw_pixels import on_pixels
@@ -31,7 +32,7 @@ EXPORTED = (
     *("lightweight-openpose", "openpose-coco", "openpose-mpi", "openpose-body25"),
     *("hrnet-w32-256x192", "dekr-w32-crowdpose", "multiposenet-resnet50"),
 )
-PUBLISHED = ("yolox-nano", "pp-tinypose-256x192")
+PUBLISHED = ("yolox-nano", "pp-tinypose-256x192", "posewire-small")
 CHANNELS = {  # of every output, in order; of detections their numbers, -1 for what is free
     "lightweight-openpose": [(-1, 19, -1, -1), (-1, 38, -1, -1)],
     "openpose-coco": [(-1, 19, -1, -1), (-1, 38, -1, -1)],
@@ -43,6 +44,7 @@ CHANNELS = {  # of every output, in order; of detections their numbers, -1 for w
     "multiposenet-resnet50/prn": [(-1, 56, 36, 17)],
     "yolox-nano": [(1, 3549, 85)],
     "pp-tinypose-256x192": [(1, 17, 64, 48)],
+    "posewire-small": [(-1, 19, -1, -1), (-1, 38, -1, -1)],
 }
 
 
@@ -86,9 +88,9 @@ def test_every_exported_network_is_built(
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_published_network_is_built(name: str, precision: str, store: Store) -> None:
-    entry = find(name)
+    entry = find(name).exact
     ensure(entry, store)
     (network,) = entry.networks.values()
     assert network.pixels is not None
-    graph = on_pixels(onnx.load(store.graph(entry, network)), network.pixels)
+    graph = on_pixels(read(store.graph(entry, network)), network.pixels)
     assert_fits(entry, network, graph if precision == "fp32" else to_half(graph, "fp16"))
