@@ -1,7 +1,7 @@
 """`python -m training.export CHECKPOINT --images DIR`: the files of `posewire-small`.
 
 Of a checkpoint's averaged weights it writes an OpenVINO IR, which a processor runs in int8, and the
-same network as ONNX with weights stored as float16, which engines of GPUs are built of; and prints
+same network as ONNX with weights stored as int8, which engines of GPUs are built of; and prints
 what the catalogue has to say of them.
 """
 

@@ -1,4 +1,4 @@
-"""ONNX graphs of float32 whose weights are stored as float16, in half the space."""
+"""ONNX graphs of float32 whose weights are stored as int8, in a quarter of the space."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-_LEAST = 256  # values of a tensor that is worth a Cast; biases stay exact
-_SUFFIX = ".stored"
+from engines.geometry import Floats
+
+_LEAST = 256  # values of a tensor that is worth a node; biases stay exact
+_LARGEST = 127
+_SUFFIX, _STEP = ".stored", ".step"
 
 
 def compact(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with float16 weights, each of which is cast to float32 before it is used.
+    """The same graph with weights of int8, each of which is made float32 before it is used.
 
-    Raises:
-        ValueError: a weight is beyond what float16 can hold.
+    Every output channel has a step of its own, so that a weight is off by 1/254 of its channel's
+    largest at most. All else is computed as before.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
-    casts = []
-    for tensor in made.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < _LEAST:
-            continue
-        if np.abs(values).max() > np.finfo(np.float16).max:
-            raise ValueError(f"{tensor.name} has values that float16 cannot hold")
-        stored = f"{tensor.name}{_SUFFIX}"
-        casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
-    nodes = [*casts, *made.graph.node]
+    large = [one for one in made.graph.initializer if _is_large(one)]
+    nodes = []
+    for tensor in large:
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        stored, steps = _rounded(values)
+        tensor.CopyFrom(numpy_helper.from_array(stored, f"{name}{_SUFFIX}"))
+        made.graph.initializer.append(numpy_helper.from_array(steps, f"{name}{_STEP}"))
+        given = [f"{name}{_SUFFIX}", f"{name}{_STEP}"]
+        nodes.append(helper.make_node("DequantizeLinear", given, [name], axis=0))
+    nodes += made.graph.node
     del made.graph.node[:]
     made.graph.node.extend(nodes)
     return made
@@ -45,22 +47,37 @@ def read(path: Path, *, weights: bool = True) -> onnx.ModelProto:
         weights: read those that lie in files beside it too.
     """
     model = onnx.load(os.fspath(path), load_external_data=weights)
-    stored = {
-        one.name: one for one in model.graph.initializer if one.data_type == TensorProto.FLOAT16
-    }
-    casts = [node for node in model.graph.node if _is_of(node, stored)]
-    for node in casts:
-        values = numpy_helper.to_array(stored[node.input[0]]).astype(np.float32)
-        model.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+    held = {one.name: one for one in model.graph.initializer}
+    for node in [node for node in model.graph.node if _is_of(node)]:
+        stored, steps = (held[name] for name in node.input)
+        values = _float(numpy_helper.to_array(stored), numpy_helper.to_array(steps))
         model.graph.node.remove(node)
-    used = {name for node in model.graph.node for name in node.input}
-    for name in {node.input[0] for node in casts} - used:
-        model.graph.initializer.remove(stored[name])
+        for tensor in (stored, steps):
+            model.graph.initializer.remove(tensor)
+        model.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
     return model
 
 
-def _is_of(node: onnx.NodeProto, stored: dict[str, TensorProto]) -> bool:
-    """Whether it casts a stored weight to float32."""
-    if node.op_type != "Cast" or node.input[0] not in stored:
-        return False
-    return any(one.name == "to" and one.i == TensorProto.FLOAT for one in node.attribute)
+def _is_large(tensor: TensorProto) -> bool:
+    values = np.prod(tensor.dims, dtype=int)
+    return tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1 and values >= _LEAST
+
+
+def _rounded(values: Floats) -> tuple[np.ndarray, Floats]:
+    """int8 values, and the step of each of the first dimension."""
+    largest = np.abs(values).max(axis=tuple(range(1, values.ndim)))
+    steps = np.where(largest > 0, largest / np.float32(_LARGEST), 1).astype(np.float32)
+    return np.rint(values / _along(steps, values.ndim)).astype(np.int8), steps
+
+
+def _float(stored: np.ndarray, steps: Floats) -> Floats:
+    return stored.astype(np.float32) * _along(steps, stored.ndim)
+
+
+def _along(steps: Floats, dimensions: int) -> Floats:
+    return steps.reshape(-1, *[1] * (dimensions - 1))
+
+
+def _is_of(node: onnx.NodeProto) -> bool:
+    """Whether it makes a weight that `compact` has stored; not one of another quantised graph."""
+    return node.op_type == "DequantizeLinear" and node.input[0].endswith(_SUFFIX)

@@ -80,10 +80,10 @@ def answers_as(graph: Path, folder: Path, tolerance: float) -> None:
             assert np.abs(made[name] - values).max() < tolerance * np.abs(values).max()
 
 
-def test_onnx_with_float16_weights_answers_as_the_network(
+def test_onnx_with_int8_weights_answers_nearly_as_the_network(
     int8: tuple[Path, str], folder: Path
 ) -> None:
-    answers_as(int8[0] / "posewire-small.onnx", folder, 0.01)
+    answers_as(int8[0] / "posewire-small.onnx", folder, 0.05)
 
 
 def test_the_int8_ir_answers_nearly_as_the_network(int8: tuple[Path, str], folder: Path) -> None:
