@@ -50,6 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         state.averaged.train()(torch.rand(4, 3, 64, 64) - 0.5)
     save(folder / "checkpoint.pt", config, 0, state)
     torch.save({}, folder / "other.pt")
+    (folder / "text.pt").write_text("not of torch at all")
     return folder
 
 
@@ -128,6 +129,7 @@ def test_the_service_loads_what_was_written(
     [
         ("absent.pt", ".", "absent.pt"),
         ("other.pt", ".", "other.pt is no checkpoint"),
+        ("text.pt", ".", "text.pt is no checkpoint"),
         ("checkpoint.pt", "absent", "absent"),
     ],
 )
