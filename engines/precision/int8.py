@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,9 +47,9 @@ def quantise_ir(
         network: of the graph.
         batches: what the network is given, as engines are; of up to `MOST_INPUTS` inputs.
         target: the `.xml`; its `.bin` is written beside it.
-        careful: fit ranges to histograms, which takes longer than to extremes, and leave the
-            convolutions that make the outputs in float. For a narrow network, that is made once
-            and used everywhere.
+        careful: fit ranges to histograms, which takes longer than to extremes, leave the
+            convolutions that make the outputs in float, and simplify the graph before. For a
+            narrow network, that is made once and used everywhere.
 
     Raises:
         ModuleNotFoundError: there is no NNCF.
@@ -58,7 +59,7 @@ def quantise_ir(
     inputs, skipped = _inputs(batches), _skipped(model, ends=careful)
     with _nncf() as nncf:
         quantised = nncf.quantize(
-            ov.Core().read_model(model.SerializeToString()),
+            _simplified(model) if careful else ov.Core().read_model(model.SerializeToString()),
             nncf.Dataset(inputs),
             subset_size=len(inputs),
             preset=nncf.QuantizationPreset.MIXED,
@@ -102,6 +103,15 @@ def _read(graph: Path, network: Network) -> onnx.ModelProto:
         raise ValueError(f"{graph} is not ONNX: bring the model as ONNX, or leave it as it is")
     model = read(graph)
     return model if network.pixels is None else on_pixels(model, network.pixels)
+
+
+def _simplified(model: onnx.ModelProto) -> ov.Model:
+    """A graph without what an engine would do to it before it runs: NNCF then sees a ReLU6 as one,
+    and the IR is half as long."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save(model, path)
+        return ov.convert_model(path)
 
 
 def _inputs(batches: Sequence[Batch]) -> list[Batch]:
