@@ -80,4 +80,4 @@ def _along(steps: Floats, dimensions: int) -> Floats:
 
 def _is_of(node: onnx.NodeProto) -> bool:
     """Whether it makes a weight that `compact` has stored; not one of another quantised graph."""
-    return node.op_type == "DequantizeLinear" and node.input[0].endswith(_SUFFIX)
+    return bool(node.op_type == "DequantizeLinear" and node.input[0].endswith(_SUFFIX))

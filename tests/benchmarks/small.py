@@ -17,10 +17,10 @@ from engines.catalog import find
 from engines.model import Model
 from engines.pictures import inputs_of
 from engines.runtime.engine import Batch
-from service.default import FETCHED, SHIPPED
 from service.loading import load_model
 from service.settings import Settings
 
+FETCHED, SHIPPED = "lightweight-openpose-int8", "posewire-small"
 _ROUNDS = 200
 _WARM = 10
 

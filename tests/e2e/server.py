@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 
 from engines.weights import Store
-from service.default import FETCHED
 from tests.shared import ROOT
 
 HOST = "127.0.0.1"
@@ -128,10 +127,9 @@ def command(http_port: int, grpc_port: int, module: str = "service") -> list[str
 
 
 def environment(store: Store, **settings: str) -> dict[str, str]:
-    """This process' environment with no settings but these, and the tests' own weights; the model
-    is one of those, whatever the cache has already."""
+    """This process' environment with no settings but these, and the tests' own weights."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("POSEWIRE_")}
-    chosen = {"cache": str(store.cache), "host": HOST, "models": FETCHED, **settings}
+    chosen = {"cache": str(store.cache), "host": HOST, **settings}
     if store.mirror:
         chosen["mirror"] = store.mirror
     return bare | {f"POSEWIRE_{name.upper()}": value for name, value in chosen.items()}

@@ -101,4 +101,4 @@ def test_another_quantised_graph_is_read_as_it_is(tmp_path: Path) -> None:
 
 def weight(model: onnx.ModelProto) -> np.ndarray:
     (large,) = (one for one in model.graph.initializer if one.name == "w1")
-    return onnx.numpy_helper.to_array(large)
+    return np.asarray(onnx.numpy_helper.to_array(large))
