@@ -22,7 +22,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from engines.catalog import Entry, Network, WeightFile
+from engines.catalog import Entry, Network, WeightFile, catalog
 
 Progress = Callable[[str, int, int], None]  # file name, bytes done, bytes in all
 _CHUNK = 1 << 16
@@ -145,8 +145,14 @@ def _fetch(entry: Entry, file: WeightFile, store: Store, progress: Progress | No
     tried = "; ".join(failures) or "it has no address of its own"
     raise WeightsError(
         f"{entry.name} lacks {file.name} ({tried}); bring it with `posewire import {entry.name} "
-        f"FILE`, or with POSEWIRE_MIRROR, a folder or address that has {entry.name}/{file.name}"
+        f"FILE`, or with POSEWIRE_MIRROR, a folder or address that has {entry.name}/{file.name}; "
+        f"without a network, {_alone()} runs, which comes with Posewire"
     )
+
+
+def _alone() -> str:
+    """Models that need nothing that is not here."""
+    return " or ".join(name for name, entry in catalog().items() if entry.shipped)
 
 
 def _reason(error: Exception) -> str:

@@ -69,6 +69,7 @@ def test_missing_weights_without_a_network_are_one_line_and_status_3(
     )
     assert (status, out) == (3, "")
     (line,) = errors.splitlines()
+    assert "posewire-small runs, which comes with Posewire" in line
     assert "human-pose-estimation-0001.xml" in line
     assert "POSEWIRE_MIRROR" in line
     assert "Traceback" not in line
