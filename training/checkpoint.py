@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
@@ -16,12 +18,15 @@ from torch.optim.swa_utils import AveragedModel
 
 from engines.networks.lightweight_openpose import LightweightOpenPose
 from engines.networks.multi_scale import MultiScale
+from engines.precision.compact import read
 from engines.skeletons import SKELETONS
 from training.config import Config
 from training.network import student
 
 _DEPENDS = ("seed", "skeleton", "data", "teacher", "kept", "student", "loss", "training")
 
+_IN_GRAPH = "network."  # what each module around the network puts before its keys there
+_COUNTED = "num_batches_tracked"  # of normalisations; graphs have none
 _AVERAGED = "module.network."  # what `AveragedModel` and `Stages` put before the network's keys
 
 
@@ -94,16 +99,23 @@ def averaged_network(path: Path) -> nn.Module:
 
 
 def begun(network: LightweightOpenPose, path: Path) -> LightweightOpenPose:
-    """A network with the averaged weights of a checkpoint, in place of its own.
+    """A network with other weights in place of its own.
+
+    Args:
+        path: a checkpoint, of which the averaged weights are taken, or an ONNX graph that
+            `training.export` wrote.
 
     Raises:
-        OSError: it is missing. ValueError: it is no checkpoint of a run, or of another network.
+        OSError: it is missing. ValueError: it is neither, or of another network.
     """
+    values = _of_graph(path) if path.suffix == ".onnx" else _averaged(_load(path))
+    counted = {key: value for key, value in network.state_dict().items() if _COUNTED in key}
     try:
-        network.load_state_dict(_averaged(_load(path)))
+        network.load_state_dict(counted | values)
     except RuntimeError as error:  # torch lists every tensor
         raise ValueError(
-            f"{path} is of another network: choose its skeleton, width, blocks and stages"
+            f"{path} is of another network: choose its skeleton, backbone, width, blocks and "
+            "stages; a graph that looks in one size has no normalisations: take its checkpoint"
         ) from error
     return network
 
@@ -113,6 +125,19 @@ def _averaged(held: dict[str, Any]) -> dict[str, Any]:
         key.removeprefix(_AVERAGED): value
         for key, value in held["averaged"].items()
         if key.startswith(_AVERAGED)
+    }
+
+
+def _of_graph(path: Path) -> dict[str, Any]:
+    """The network's parameters and statistics; a graph has constants of its own beside them."""
+    try:
+        tensors = read(path).graph.initializer
+    except DecodeError as error:
+        raise ValueError(f"{path} is no ONNX graph") from error
+    return {
+        tensor.name.rpartition(_IN_GRAPH)[2]: torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        for tensor in tensors
+        if tensor.name.startswith(_IN_GRAPH)
     }
 
 

@@ -70,8 +70,8 @@ class Student(_Part):
     Attributes:
         backbone: what sees the picture; EfficientNet-Lite0 begins with published weights, see
             `training.pretrained`.
-        weights: a checkpoint of such a network, whose averaged weights are begun with; by default
-            they are made up.
+        weights: a checkpoint of such a network, whose averaged weights are begun with, or an ONNX
+            graph that `training.export` wrote; by default they are made up.
     """
 
     width: _Above = 0.5

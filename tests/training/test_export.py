@@ -21,16 +21,18 @@ from typer.testing import CliRunner
 from engines import weights
 from engines.catalog import WeightFile, catalog, find
 from engines.loading import load
+from engines.networks.lightweight_openpose import LightweightOpenPose
 from engines.runtime.engine import Batch
 from engines.runtime.openvino import OpenVinoEngine
 from engines.runtime.torch import TorchEngine
 from engines.skeletons import SKELETONS
 from engines.weights import Store, is_published
 from tests.training.drawn import folder_of_four, run_of
-from training.checkpoint import averaged_network, save
+from training.checkpoint import averaged_network, begun, save
 from training.devices import place
 from training.export import app
 from training.loop import learner
+from training.network import student
 
 ENTRY = find("posewire-small")
 NETWORK = ENTRY.networks["network"]
@@ -46,6 +48,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = run_of(folder_of_four(folder), inference={"scales": [0.5, 1.25]})
     with place() as here:
         state = learner(config, SKELETONS[config.skeleton], here).state
+    with torch.no_grad():
+        for parameter in state.averaged.parameters():  # the exporter keeps one of equal ones
+            parameter.add_(0.01 * torch.randn_like(parameter))
     for _ in range(_SEEN):  # normalisations without statistics would let all fade away
         state.averaged.train()(torch.rand(4, 3, 64, 64) - 0.5)
     save(folder / "checkpoint.pt", config, 0, state)
@@ -122,6 +127,28 @@ def test_the_service_loads_what_was_written(
     ]
     model.close()
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_run_can_begin_with_what_was_written(int8: tuple[Path, str], folder: Path) -> None:
+    config = run_of(folder / "annotations.json")
+    graph = int8[0] / "posewire-small.onnx"
+    network = begun(student(config.student, SKELETONS[config.skeleton]), graph).state_dict()
+    learned = averaged_network(folder / "checkpoint.pt").state_dict()
+    for key, value in learned.items():
+        if not key.endswith("num_batches_tracked"):
+            given = network[key.removeprefix("network.")]
+            assert (given - value).abs().max() <= value.abs().max() / 254 + 1e-6
+
+
+def test_a_run_cannot_begin_with_a_graph_of_another_network(
+    int8: tuple[Path, str], tmp_path: Path
+) -> None:
+    network = LightweightOpenPose(width=0.5, blocks=1)
+    with pytest.raises(ValueError, match="is of another network: choose its skeleton, backbone"):
+        begun(network, int8[0] / "posewire-small.onnx")
+    (tmp_path / "text.onnx").write_text("not a graph")
+    with pytest.raises(ValueError, match=r"text\.onnx is no ONNX graph"):
+        begun(network, tmp_path / "text.onnx")
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_a_run_can_begin_with_the_weights_of_another(tmp_path: Path) -> None:
 
     begun = made.get_submodule("network").state_dict()
     assert all(torch.equal(begun[key], value) for key, value in learned.items())
-    with pytest.raises(ValueError, match="of another network: choose its skeleton, width"):
+    with pytest.raises(ValueError, match="of another network: choose its skeleton, backbone"):
         learner(run_of(annotations, student=student | {"blocks": 2}), OPENPOSE_18, HERE)
 
 
