@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import distributed
 
-from engines.catalog import UnknownModelError
+from engines.catalog import UnknownModelError, find
 from engines.loading import load
+from engines.networks.lightweight_openpose import YOLOX
 from engines.runtime.auto import EngineError
-from engines.weights import Store, WeightsError
+from engines.weights import Store, WeightsError, ensure
 from training.checkpoint import averaged_network
 from training.config import Config, read
 from training.devices import Place, place
@@ -31,6 +32,7 @@ from training.evaluate import evaluate
 from training.keeping import made, make
 from training.kept import Kept
 from training.loop import Told, train
+from training.pretrained import DETECTOR
 from training.teacher import Teacher
 
 _WRONG_USE = 2  # exit status
@@ -70,8 +72,9 @@ def main(
 def _run(config: Config, folder: Path, here: Place, store: Store, minutes: float | None) -> None:
     cv2.setNumThreads(1)  # pictures are made by several threads as it is
     pictures = _kept(config, folder / "kept", here, store)
+    detector, seconds = _detector(config, store), minutes and 60 * minutes
     with _bar("learning", here) as told:
-        done = train(config, pictures, folder, here, told, seconds=minutes and 60 * minutes)
+        done = train(config, pictures, folder, here, told, detector=detector, seconds=seconds)
     if not (here.first and done and config.evaluation):
         return
     with _bar("evaluating", here) as told:
@@ -95,6 +98,15 @@ def _kept(config: Config, folder: Path, here: Place, store: Store) -> Kept:
     if here.of > 1:
         distributed.barrier()
     return made(config, folder)
+
+
+def _detector(config: Config, store: Store) -> Path | None:
+    """The graph that a student's features begin with, where they do not begin with its weights."""
+    if config.student.backbone != YOLOX or config.student.weights is not None:
+        return None
+    entry = find(DETECTOR)
+    ensure(entry, store)
+    return store.graph(entry, entry.networks["network"])
 
 
 def _teacher(config: Config, store: Store) -> Teacher | None:

