@@ -25,6 +25,7 @@ PICTURE = ROOT / "tests" / "data" / "astronaut.jpg"
 PEOPLE = 1
 FACE = (160, 40, 290, 200)  # left, top, right, bottom of where nose and eyes are
 FACIAL = ("nose", "right_eye", "left_eye")
+SURE = 0.1  # scores of less may be an arm by itself
 FIRST_POSES_S = 60.0
 
 _NOWHERE = f"http://{HOST}:9"  # the discard port, where nothing listens
@@ -87,14 +88,18 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Seen(**json.loads(ended.stdout), cache=folder)
 
 
+def sure(seen: Seen) -> list[Any]:
+    return [person for person in seen.answer["people"] if person["score"] >= SURE]
+
+
 def test_the_model_that_ships_finds_the_people(seen: Seen) -> None:
     assert seen.status == 200
     assert seen.answer["model"] == SHIPPED
-    assert len(seen.answer["people"]) == PEOPLE
+    assert len(sure(seen)) == PEOPLE
 
 
 def test_a_persons_face_is_where_it_is(seen: Seen) -> None:
-    (person,) = seen.answer["people"]
+    (person,) = sure(seen)
     names = SKELETONS[seen.answer["skeleton"]].keypoints
     left, top, right, bottom = FACE
     for name, (x, y, score) in zip(names, person["keypoints"], strict=True):
