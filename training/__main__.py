@@ -71,8 +71,9 @@ def main(
 
 def _run(config: Config, folder: Path, here: Place, store: Store, minutes: float | None) -> None:
     cv2.setNumThreads(1)  # pictures are made by several threads as it is
+    detector = _detector(config, store)  # what is missing is said before there is any work
     pictures = _kept(config, folder / "kept", here, store)
-    detector, seconds = _detector(config, store), minutes and 60 * minutes
+    seconds = minutes and 60 * minutes
     with _bar("learning", here) as told:
         done = train(config, pictures, folder, here, told, detector=detector, seconds=seconds)
     if not (here.first and done and config.evaluation):

@@ -80,6 +80,7 @@ def test_features_that_are_a_detectors_are_fetched(tmp_path: Path) -> None:
     code, said = invoke(config, *where, "--mirror", tmp_path / "nowhere")
     assert code == 2
     assert "yolox-nano" in said
+    assert not (tmp_path / "out").exists()
 
     code, said = invoke(config, *where, "--mirror", shared("weights"))
     assert code == 0, said
