@@ -47,6 +47,8 @@ class Source(_Part):
         share: of the kept pictures, relative to the shares of the other sources.
         everyone: whether all people in the pictures are annotated.
         labels: how much labels say beside the teacher, where they count: 0 nothing, 1 all.
+        portraits: share of its kept pictures in which somebody is seen from near, upright, and by
+            the teacher in the picture's own size alone; see `training.data.augment.portrait`.
     """
 
     images: _Path
@@ -54,6 +56,7 @@ class Source(_Part):
     share: _Above = 1.0
     everyone: bool = True
     labels: _Share = 0.5
+    portraits: _Share = 0.0
 
 
 class Teacher(_Part):

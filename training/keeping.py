@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from training.data.scene import Scene
 from training.data.targets import TargetRule
 from training.halves import Told, halve, halves
 from training.kept import Bytes, Kept, Shelf, encoded
-from training.samples import Weighted, parts
+from training.samples import Parts, Share, parts
 from training.teacher import Teacher, reduced
 
 _HALF = "half"  # the folder of the kept pictures at half their size
@@ -39,23 +40,40 @@ def make(config: Config, teacher: Teacher | None, folder: Path, told: Told) -> N
         As `training.samples.parts`. ValueError: what the folder has is of other settings.
     """
     skeleton = SKELETONS[config.skeleton]
-    learned, held_out = parts(config, skeleton)
-    shelf = Shelf(folder, config, skeleton, len(learned), len(held_out))
+    both = parts(config, skeleton)
+    shelf = _shelf(config, both, folder)
     done = shelf.done()
     told(done, shelf.count)
     if done < shelf.count:
-        makers = _Maker(config, teacher, learned), _Maker(config, teacher, held_out, seed=1)
-        _fill(shelf, makers, told)
+        _fill(shelf, _makers(config, teacher, both), told)
     if config.training.halved and not (folder / _HALF).exists():
         halve(shelf.opened(), len(skeleton.keypoints), folder / _HALF, told)
 
 
 def made(config: Config, folder: Path) -> Kept:
     """What `make` left in a folder."""
-    skeleton = SKELETONS[config.skeleton]
-    learned, held_out = parts(config, skeleton)
-    kept = Shelf(folder, config, skeleton, len(learned), len(held_out)).opened()
+    kept = _shelf(config, parts(config, SKELETONS[config.skeleton]), folder).opened()
     return replace(kept, half=halves(kept, folder / _HALF)) if config.training.halved else kept
+
+
+def _shelf(config: Config, both: Parts, folder: Path) -> Shelf:
+    learned, held_out = (sum(len(share.samples) for share in part) for part in both)
+    return Shelf(folder, config, SKELETONS[config.skeleton], learned, held_out)
+
+
+def _makers(config: Config, teacher: Teacher | None, both: Parts) -> list[_Maker]:
+    """Of every share in its order. What is pasted is from all shares of the same part."""
+    shares = [(share, part) for part in both for share in part]
+    return [
+        _Maker(
+            config,
+            teacher,
+            share,
+            [sample for other in part for sample in other.samples],
+            len(shares) * config.seed + number,
+        )
+        for number, (share, part) in enumerate(shares)
+    ]
 
 
 def _fill(shelf: Shelf, makers: Sequence[_Maker], told: Told) -> None:
@@ -70,30 +88,36 @@ def _fill(shelf: Shelf, makers: Sequence[_Maker], told: Told) -> None:
 
 
 class _Maker:
-    """Makes kept pictures of one part."""
+    """Makes kept pictures of one share.
+
+    Args:
+        others: samples whose people are pasted.
+        seed: of all chance.
+    """
 
     def __init__(
         self,
         config: Config,
         teacher: Teacher | None,
-        part: Sequence[Weighted],
-        seed: int = 0,
+        share: Share,
+        others: Sequence[Sample],
+        seed: int,
     ) -> None:
         skeleton = SKELETONS[config.skeleton]
-        self.count = len(part)
+        if teacher is not None and share.near:
+            teacher = replace(teacher, scales=(1,))  # they are large in it as they are
+        self.count, self._labels = len(share.samples), share.labels
         self._teacher, self._times = teacher, teacher.largest if teacher else 1
-        samples = [sample for sample, _ in part]
-        self._labels = np.array([labels for _, labels in part], np.float32)
         rule = TargetRule()
         larger = TargetRule(rule.stride * self._times, rule.sigma * self._times, rule.band)
-        augment = _augmentation(config, skeleton, samples, self._times)
-        self._scenes = SceneDataset(samples, augment, skeleton, larger, 2 * config.seed + seed)
+        augment = _augmentation(config, skeleton, others, self._times, near=share.near)
+        self._scenes = SceneDataset(share.samples, augment, skeleton, larger, seed)
 
     def scene(self, index: int) -> Item:
         return self._scenes[index]
 
-    def block(self, first: int, items: Sequence[Item]) -> tuple[Bytes, Bytes]:
-        """The pictures and maps of scenes from the `first` on."""
+    def block(self, items: Sequence[Item]) -> tuple[Bytes, Bytes]:
+        """The pictures and maps of scenes."""
         large = np.stack([item.pixels.numpy().transpose(1, 2, 0) for item in items])
         labelled = np.stack([np.concatenate([item.heatmaps, item.fields]) for item in items])
         counts = np.stack([item.mask.numpy() for item in items])
@@ -102,13 +126,13 @@ class _Maker:
         else:
             # Two squared errors, of weights w and 1 - w, have the minimum and, but for a constant,
             # the value of one, from the mean of both targets with these weights.
-            share = counts * self._labels[first : first + len(items), None, None, None]
+            share = counts * self._labels
             maps = encoded(share * labelled + (1 - share) * self._teacher.maps(large))
         return reduced(large, self._times), maps.transpose(0, 2, 3, 1)
 
 
 def _augmentation(
-    config: Config, skeleton: Skeleton, samples: Sequence[Sample], times: int
+    config: Config, skeleton: Skeleton, others: Sequence[Sample], times: int, *, near: bool
 ) -> Augmentation:
     kept = config.kept
     if not kept.augment:
@@ -123,8 +147,9 @@ def _augmentation(
     )
     return standard(
         skeleton,
-        samples,
+        others,
         affine,
+        near=near,
         half_body=kept.half_body,
         mosaic=kept.mosaic,
         copy_paste=kept.copy_paste,
@@ -139,10 +164,10 @@ def _as_it_is(scene: Scene, _: np.random.Generator) -> Scene:
 
 def _blocks(makers: Sequence[_Maker], done: int) -> Iterator[tuple[int, Bytes, Bytes]]:
     """Number of the first picture, pictures and maps; the next scenes are made meanwhile."""
-    starts = [0, makers[0].count]
+    starts = accumulate((maker.count for maker in makers), initial=0)
     todo = [
         (maker, first, start + first)
-        for maker, start in zip(makers, starts, strict=True)
+        for maker, start in zip(makers, starts, strict=False)
         for first in range(0, maker.count, _BLOCK)
         if start + first >= done
     ]
@@ -152,7 +177,7 @@ def _blocks(makers: Sequence[_Maker], done: int) -> Iterator[tuple[int, Bytes, B
             return pool.map(maker.scene, range(first, min(first + _BLOCK, maker.count)))
 
         waiting = [begun(maker, first) for maker, first, _ in todo[:1]]
-        for at, (maker, first, number) in enumerate(todo):
+        for at, (maker, _, number) in enumerate(todo):
             items = list(waiting.pop())
             waiting += [begun(after, begin) for after, begin, _ in todo[at + 1 : at + 2]]
-            yield number, *maker.block(first, items)
+            yield number, *maker.block(items)

@@ -12,6 +12,7 @@ from training.data.augment.copy_paste import CopyPaste
 from training.data.augment.flip import Flip
 from training.data.augment.half_body import HalfBody
 from training.data.augment.mosaic import Mosaic
+from training.data.augment.portrait import Portrait
 from training.data.sample import AnyOf, Sample
 
 
@@ -20,6 +21,7 @@ def standard(
     samples: Sequence[Sample],
     affine: Affine,
     *,
+    near: bool = False,
     half_body: float = 0.15,
     mosaic: float = 0.25,
     copy_paste: float = 0.25,
@@ -28,15 +30,17 @@ def standard(
 ) -> Augmentation:
     """Each augmentation with its probability; `samples` are those that others are taken from.
 
-    Nothing is pasted or joined where nobody in `samples` is labelled.
+    Nothing is pasted or joined where nobody in `samples` is labelled. From `near` there are no
+    half bodies and no mosaics, but portraits.
     """
-    steps: list[Augmentation] = []
-    one = Chain((Sometimes(half_body, HalfBody(skeleton)), affine))
+    one: Augmentation = Chain((Sometimes(half_body, HalfBody(skeleton)), affine))
     others = AnyOf([sample for sample in samples if len(sample.people)])
+    if near:
+        one = Portrait(skeleton, affine, size=affine.size, max_zoom=affine.max_zoom)
+    elif others.samples:
+        one = Sometimes(mosaic, Mosaic(others, affine), otherwise=one)
+    steps = [one]
     if others.samples:
-        steps.append(Sometimes(mosaic, Mosaic(others, affine), otherwise=one))
         steps.append(Sometimes(copy_paste, CopyPaste(skeleton, others, affine=affine)))
-    else:
-        steps.append(one)
     steps += [Sometimes(flip, Flip(skeleton)), Sometimes(colour, Colour())]
     return Chain(tuple(steps))
