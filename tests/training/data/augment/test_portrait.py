@@ -39,7 +39,7 @@ def turned(drawn: Scene, degrees: float) -> Scene:
 
 def between(near: Scene, joint: str) -> np.ndarray:
     both = [PARTS.index(f"{side}_{joint}") for side in ("left", "right")]
-    return near.people[0, both, :2].mean(axis=0)
+    return np.asarray(near.people[0, both, :2].mean(axis=0))
 
 
 @pytest.mark.parametrize("degrees", [0, 70, 180, 250])
