@@ -47,9 +47,9 @@ def quantise_ir(
         network: of the graph.
         batches: what the network is given, as engines are; of up to `MOST_INPUTS` inputs.
         target: the `.xml`; its `.bin` is written beside it.
-        careful: fit ranges to histograms, which takes longer than to extremes, leave the
-            convolutions that make the outputs in float, and simplify the graph before. For a
-            narrow network, that is made once and used everywhere.
+        careful: fit ranges to histograms and correct biases, which takes longer than extremes
+            alone, leave the convolutions that make the outputs in float, and simplify the graph
+            before. For a narrow network, that is made once and used everywhere.
 
     Raises:
         ModuleNotFoundError: there is no NNCF.
@@ -63,7 +63,7 @@ def quantise_ir(
             nncf.Dataset(inputs),
             subset_size=len(inputs),
             preset=nncf.QuantizationPreset.MIXED,
-            **_options(nncf, skipped, histograms=careful),
+            **_options(nncf, skipped, careful=careful),
         )
     try:
         ov.save_model(quantised, target, compress_to_fp16=False)
@@ -139,10 +139,10 @@ def _skipped(model: onnx.ModelProto, *, ends: bool = False) -> list[str]:
     return [*names, *(f"{name}/WithoutBiases" for name in names), *made]
 
 
-def _options(nncf: Any, skipped: list[str], *, histograms: bool = False) -> dict[str, Any]:
-    """Those of either kind. Correcting biases takes time, and changed none of our networks."""
-    advanced = nncf.AdvancedQuantizationParameters(disable_bias_correction=True)
-    if histograms:
+def _options(nncf: Any, skipped: list[str], *, careful: bool = False) -> dict[str, Any]:
+    """Those of either kind. Correcting biases takes time, and changes narrow networks alone."""
+    advanced = nncf.AdvancedQuantizationParameters(disable_bias_correction=not careful)
+    if careful:
         ranges = nncf.quantization.range_estimator.RangeEstimatorParametersSet
         advanced.activations_range_estimator_params = ranges.HISTOGRAM
     return {
