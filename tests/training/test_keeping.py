@@ -26,7 +26,28 @@ class KilledError(Exception):
 def augmented(folder: Path, pictures: int = 200) -> Config:
     kept = {"pictures": pictures, "size": 64, "held_out": 0.25, "augment": True}
     training = {"batch": 4, "crop": 64}
-    return run_of(folder_of_four(folder), kept=kept, training=training)
+    annotations = folder_of_four(folder)
+    data = {"images": folder, "annotations": annotations, "labels": 1.0, "portraits": 0.3}
+    return run_of(annotations, data=[data], kept=kept, training=training)
+
+
+def test_portraits_are_kept_after_the_other_pictures_of_their_source(tmp_path: Path) -> None:
+    alone = {"half_body": 0.0, "mosaic": 0.0, "copy_paste": 0.0}
+    config = augmented(tmp_path, 40)
+    config = config.model_copy(update={"kept": config.kept.model_copy(update=alone)})
+    make(config, None, tmp_path / "kept", silent)
+
+    kept = made(config, tmp_path / "kept")
+
+    def without_ankles(some: slice) -> float:
+        ankles = [OPENPOSE_18.keypoints.index(f"{side}_ankle") for side in ("left", "right")]
+        return float(
+            (decoded(kept.maps[some][..., ankles].astype(float)).max((1, 2, 3)) < 0.5).mean()
+        )
+
+    assert kept.learned == 30
+    assert without_ankles(np.s_[21:30]) > 0.5
+    assert without_ankles(np.s_[:21]) < 0.2
 
 
 def test_making_that_was_killed_goes_on_to_the_same_pictures(tmp_path: Path) -> None:
