@@ -94,7 +94,11 @@ async def over_http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
 
 @asynccontextmanager
 async def over_grpc(service: Service) -> AsyncIterator[PoseServiceStub]:
-    """Calls a gRPC server on a free port of this machine."""
+    """Calls a gRPC server on a free port of this machine.
+
+    A stream that is refused at once should send nothing: while grpc.aio still writes, it may report
+    INTERNAL for its own failed write in place of the server's status (grpcio 1.85).
+    """
     async with over_channel(service) as channel:
         yield PoseServiceStub(channel)  # type: ignore[no-untyped-call] # generated
 
