@@ -139,7 +139,6 @@ class Training(_Part):
         patch: probability that a piece of a picture is of another one, with its maps.
         frozen: share of the steps, the last ones, in which normalisations keep their statistics
             rather than take every batch's.
-        rounded: share of the steps, the last ones, in which activations are rounded as int8 does.
         precision: float32, bfloat16, float16, or what the device is fast in.
         save_every, validate_every, log_every: steps between checkpoints, validation losses, and
             lines of the log.
@@ -163,7 +162,6 @@ class Training(_Part):
     close: _Share = 0.0
     patch: _Share = 0.0
     frozen: _Share = 0.0
-    rounded: _Share = 0.0
     precision: Annotated[str, Field(pattern="^(auto|float32|bfloat16|float16)$")] = "auto"
     save_every: _Count = 500
     validate_every: _Count = 1000

@@ -27,10 +27,9 @@ from training.kept import Kept
 from training.log import Log
 from training.loss import MapLoss
 from training.network import Stages, student
-from training.normalisation import freeze, settle
+from training.normalisation import first_frozen, freeze, settle
 from training.pretrained import begin, published
-from training.rounding import round_activations
-from training.schedule import first_of_last, learning_rate
+from training.schedule import learning_rate
 
 Told = Callable[[int, int], None]  # steps done, steps in all
 _VALIDATED = 1024  # held-out pictures, at most
@@ -180,17 +179,13 @@ def train(
     began = time.monotonic()
     told(step, chosen.steps)
     made.stages.train()
-    frozen, rounded = (first_of_last(share, chosen) for share in (chosen.frozen, chosen.rounded))
+    frozen = first_frozen(chosen)
     if step > frozen:
         freeze(made.stages)
-    if step > rounded:
-        round_activations(made.stages)
     for batch in _until(batches, step, chosen.steps):
         if step == frozen:
             made.settle(made.state.network, batches)
             freeze(made.stages)
-        if step == rounded:
-            round_activations(made.stages)
         losses = made.step(step, batch)
         step += 1
         late = _late(seconds, began, place)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from training.batches import Batches
+from training.config import Training
 
 _PICTURES = 1024  # that statistics are taken of, at most
 
@@ -30,3 +31,8 @@ def freeze(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
+
+
+def first_frozen(chosen: Training) -> int:
+    """The step from which on statistics stay as they are."""
+    return chosen.steps - round(chosen.frozen * chosen.steps)

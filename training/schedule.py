@@ -1,4 +1,4 @@
-"""What changes from step to step."""
+"""The learning rate of each step."""
 
 from __future__ import annotations
 
@@ -17,8 +17,3 @@ def learning_rate(step: int, chosen: Training) -> float:
         return chosen.learning_rate * (step + 1) / chosen.warm_up
     done = (step - chosen.warm_up) / max(1, chosen.steps - chosen.warm_up)
     return chosen.learning_rate * (1 + math.cos(math.pi * min(1.0, done))) / 2
-
-
-def first_of_last(share: float, chosen: Training) -> int:
-    """The step with which the last share of the steps begins."""
-    return chosen.steps - round(share * chosen.steps)

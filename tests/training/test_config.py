@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("torch", reason="networks are trained in torch, which is not installed")
 
 from tests.shared import ROOT
-from training.config import read
+from training.config import Training, read
+from training.schedule import learning_rate
 
 DATA = '[[data]]\nimages = "pictures"\n'
 
@@ -55,3 +56,14 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         read(written(tmp_path, text))
+
+
+def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
+    chosen = Training(steps=100, warm_up=10, learning_rate=1.0)
+    rates = [learning_rate(step, chosen) for step in range(101)]
+
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[100] == pytest.approx(0.0)

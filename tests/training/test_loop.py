@@ -125,26 +125,13 @@ def test_published_features_learn_slowly(tmp_path: Path) -> None:
     assert 0 < 10 * moved("model.coarse.narrowed.0.weight") < moved("model.laterals.0.weight")
 
 
-def test_activations_are_rounded_in_the_last_steps(tmp_path: Path) -> None:
-    training = {"steps": 4, "batch": 4, "crop": SIDE, "log_every": 1, "precision": "float32"}
-    config = run_of(folder_of_four(tmp_path), training=training)
-    learn(config, tmp_path / "exact")
-    learn(run_of(folder_of_four(tmp_path), training=training | {"rounded": 0.5}), tmp_path)
-
-    exact, rounded = Log(tmp_path / "exact").lines(), Log(tmp_path).lines()
-
-    assert rounded[:2] == exact[:2]
-    assert rounded[2]["loss"] != exact[2]["loss"]
-    assert rounded[2]["loss"] == pytest.approx(exact[2]["loss"], rel=0.05)
-
-
-@pytest.mark.parametrize(("frozen", "rounded"), [(0.0, 0.0), (0.5, 0.0), (0.7, 0.5), (0.0, 0.34)])
+@pytest.mark.parametrize("frozen", [0.0, 0.5, 0.7])
 def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
-    tmp_path: Path, frozen: float, rounded: float
+    tmp_path: Path, frozen: float
 ) -> None:
     annotations = folder_of_four(tmp_path)
     training = {"steps": 6, "batch": 2, "crop": 96, "save_every": 2, "log_every": 1, "warm_up": 2}
-    config = run_of(annotations, training=training | {"frozen": frozen, "rounded": rounded})
+    config = run_of(annotations, training=training | {"frozen": frozen})
     whole = learn(config, tmp_path / "whole")
 
     def killing(done: int, total: int) -> None:

@@ -16,7 +16,7 @@ from tests.training.drawn import SIDE, folder_of_four, run_of, silent
 from training.batches import Batches, Part
 from training.config import Training
 from training.keeping import made, make
-from training.normalisation import freeze, settle
+from training.normalisation import first_frozen, freeze, settle
 
 CHOSEN = Training(batch=4, crop=SIDE)
 
@@ -59,3 +59,8 @@ def test_frozen_statistics_stay_while_weights_can_change() -> None:
     assert torch.equal(frozen.get_buffer("0.running_mean"), torch.zeros(3))
     assert made.requires_grad
     assert frozen.training
+
+
+@pytest.mark.parametrize(("frozen", "step"), [(0.0, 50), (0.6, 20), (1.0, 0)])
+def test_a_share_of_the_steps_is_frozen(frozen: float, step: int) -> None:
+    assert first_frozen(Training(steps=50, frozen=frozen)) == step
