@@ -15,6 +15,7 @@ from engines.options import Options
 from engines.precision import Precision
 from engines.runtime.options import Backend, EngineOptions
 from engines.sizes import parse_sizes
+from service.default import FETCHED, SHIPPED, default_models
 
 _ORIGIN = re.compile(r"\*|https?://[^/\s]+")
 WHOLE_IMAGE = "whole-image"
@@ -34,10 +35,16 @@ class Settings(BaseSettings):
         cli_implicit_flags=True,
     )
 
+    # Before the models, whose default depends on it.
+    cache: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path("posewire"),
+        description="Folder of the weights.",
+    )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("lightweight-openpose-int8",),
+        default_factory=default_models,
         min_length=1,
-        description="Models to serve, separated by commas; the first is the default.",
+        description="Models to serve, separated by commas; the first is the default. Without any: "
+        f"{FETCHED} where its weights are in the cache, else {SHIPPED}.",
     )
     height: int | None = Field(
         default=None, ge=32, le=4096, description="Network input height; the model's own if unset."
@@ -54,10 +61,6 @@ class Settings(BaseSettings):
     detector: str = Field(
         default="yolox-nano",
         description="Finds people for models that need boxes: a model's name, or whole-image.",
-    )
-    cache: Path = Field(
-        default_factory=lambda: platformdirs.user_cache_path("posewire"),
-        description="Folder of the weights.",
     )
     mirror: str | None = Field(
         default=None, description="Folder or address tried before a model's own addresses."

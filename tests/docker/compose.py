@@ -14,6 +14,7 @@ import httpx
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.default import FETCHED
 from tests.docker.base_image import ensure_base_image
 from tests.docker.engine import Engine
 from tests.docker.stand_ins import StandIns, services
@@ -147,7 +148,11 @@ def deployed(compose: str, engine: Engine, weights: Path, folder: Path) -> Itera
     came = ensure_base_image(engine)
     stand_ins = StandIns.of(engine, services())
     stand_ins.override["posewire"] = {
-        "environment": {"POSEWIRE_MIRROR": "/mirror", "POSEWIRE_HEIGHT": "192"},  # a light load
+        "environment": {
+            "POSEWIRE_MIRROR": "/mirror",
+            "POSEWIRE_MODELS": FETCHED,
+            "POSEWIRE_HEIGHT": "192",  # a light load
+        },
         "volumes": [f"{weights.resolve()}:/mirror:ro"],
     }
     override = folder / "override.yml"

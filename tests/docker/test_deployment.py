@@ -43,6 +43,8 @@ def test_the_image_is_small_and_has_nothing_that_builds(deployment: Deployment) 
 def test_the_image_has_a_model_that_needs_no_network(deployment: Deployment) -> None:
     alone = ("run", "--rm", "--network", "none", "posewire:cpu")
     assert "posewire-small is in " in deployment.engine.docker(*alone, "pull", "posewire-small")
+    said = deployment.engine.docker(*alone, "config")
+    assert "POSEWIRE_MODELS=posewire-small" in said
 
 
 def test_the_gpus_image_is_of_the_same_wheel(deployment: Deployment) -> None:

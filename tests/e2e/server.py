@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from engines.weights import Store
+from service.default import FETCHED
 from tests.shared import ROOT
 
 HOST = "127.0.0.1"
@@ -127,9 +128,10 @@ def command(http_port: int, grpc_port: int, module: str = "service") -> list[str
 
 
 def environment(store: Store, **settings: str) -> dict[str, str]:
-    """This process' environment with no settings but these, and the tests' own weights."""
+    """This process' environment with no settings but these, and the tests' own weights; the model
+    is one of those, whatever the cache has already."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("POSEWIRE_")}
-    chosen = {"cache": str(store.cache), "host": HOST, **settings}
+    chosen = {"cache": str(store.cache), "host": HOST, "models": FETCHED, **settings}
     if store.mirror:
         chosen["mirror"] = store.mirror
     return bare | {f"POSEWIRE_{name.upper()}": value for name, value in chosen.items()}

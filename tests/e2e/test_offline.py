@@ -15,10 +15,10 @@ import pytest
 
 from engines.skeletons import SKELETONS
 from engines.weights import Store
+from service.default import SHIPPED
 from tests.e2e.server import HOST, environment
 from tests.shared import ROOT
 
-SHIPPED = "posewire-small"
 # What the picture shows, in pixels: one person, who stands facing the camera, cut off below the
 # waist. Whoever changes the picture changes these.
 PICTURE = ROOT / "tests" / "data" / "astronaut.jpg"
@@ -74,7 +74,8 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """Cut off by a network namespace without a way out, and by proxies that do not answer."""
     prefix = separate() if request.param == "no network" else ()
     folder = tmp_path_factory.mktemp("offline") / "cache"
-    settings = environment(Store(folder), models=SHIPPED) | dict.fromkeys(_PROXIES, _NOWHERE)
+    settings = environment(Store(folder)) | dict.fromkeys(_PROXIES, _NOWHERE)
+    del settings["POSEWIRE_MODELS"]
     ended = subprocess.run(
         [*prefix, sys.executable, "-m", "tests.e2e.offline", str(PICTURE)],
         cwd=ROOT,

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from engines.weights import Store
 from service.cli import app
+from service.default import FETCHED
 from service.pb.pose_pb2_grpc import PoseServiceStub
 from service.scheduling.lane import Lane
 from service.scheduling.scheduler import Scheduler
@@ -33,10 +34,15 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def posewire(store: Store, bare: None) -> Posewire:
-    """The command in this process, with the tests' own weights and the given settings alone."""
-    place = {"POSEWIRE_CACHE": str(store.cache), "POSEWIRE_MIRROR": str(store.mirror)}
+    """The command in this process, with the tests' own weights and the given settings alone; the
+    model is one of those, whatever the cache has already."""
+    place = {
+        "POSEWIRE_CACHE": str(store.cache),
+        "POSEWIRE_MIRROR": str(store.mirror),
+        "POSEWIRE_MODELS": FETCHED,
+    }
 
-    def run(*arguments: str | Path, **settings: str) -> Result:
+    def run(*arguments: str | Path, **settings: str | None) -> Result:
         return CliRunner().invoke(app, list(map(str, arguments)), env=place | settings)
 
     return run

@@ -64,8 +64,9 @@ def processes(count: int, *arguments: str, **environment: str) -> list[tuple[int
 def test_missing_weights_without_a_network_are_one_line_and_status_3(
     arguments: list[str], tmp_path: Path
 ) -> None:
+    settings = {"POSEWIRE_CACHE": str(tmp_path / "cache"), "POSEWIRE_MODELS": NAME}
     ((status, out, errors),) = processes(
-        1, *arguments, POSEWIRE_CACHE=str(tmp_path / "cache"), https_proxy="http://127.0.0.1:9"
+        1, *arguments, **settings, https_proxy="http://127.0.0.1:9"
     )
     assert (status, out) == (3, "")
     (line,) = errors.splitlines()
@@ -126,6 +127,18 @@ def test_a_wrong_setting_is_named(command: str, posewire: Posewire) -> None:
     unknown = posewire(command, "--htpp-port", "80")
     assert unknown.exit_code == 2
     assert "--htpp-port" in unknown.stderr
+
+
+@pytest.mark.parametrize(("pulled", "runs"), [(False, "posewire-small"), (True, NAME)])
+def test_config_says_which_model_runs_where_none_is_named(
+    pulled: bool, runs: str, posewire: Posewire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cache = {"POSEWIRE_CACHE": str(tmp_path), "POSEWIRE_MODELS": None}
+    if pulled:
+        posewire("pull", NAME, **cache)
+    said = posewire("config", **cache).stdout
+    assert f"POSEWIRE_MODELS={runs}\n" in said
+    assert f"# {runs} runs on " in said
 
 
 def test_no_command_shows_the_commands(posewire: Posewire) -> None:

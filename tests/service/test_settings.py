@@ -23,15 +23,16 @@ NAMES = tuple(Settings.model_fields)
 
 
 @pytest.fixture(autouse=True)
-def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment without settings."""
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment without settings, and a user without a cache."""
     for name in [name for name in os.environ if name.upper().startswith("POSEWIRE_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 def test_the_defaults_serve_the_contracts_ports_and_limits() -> None:
     settings = Settings()
-    assert settings.models == ("lightweight-openpose-int8",)
+    assert settings.models == ("posewire-small",)
     assert (settings.http_port, settings.grpc_port) == (8000, 9000)
     assert settings.max_pixels == 25_000_000
     assert settings.max_bytes == 16 * 2**20
@@ -97,7 +98,7 @@ def test_a_flag_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         (["--models", "one,two"], ("one", "two")),
         (["--models=one"], ("one",)),
         (["--models", "one", "--models", "two"], ("one", "two")),
-        ([], ("lightweight-openpose-int8",)),
+        ([], ("posewire-small",)),
     ],
 )
 def test_models_are_separated_by_commas(flags: list[str], models: tuple[str, ...]) -> None:
